@@ -1,0 +1,77 @@
+# The front door. It installs what is missing (Debian 12), then drives meson; `make help` lists what it can do.
+
+BUILD ?= build
+PREFIX ?= /usr/local
+WERROR ?= false
+SECONDS_PER_TARGET ?= 10
+SEED ?= 1
+
+OPTIONS = --prefix=$(PREFIX) -Dwerror=$(WERROR)
+SANITIZE = -Db_sanitize=address,undefined -Db_lundef=false
+MESON_TEST = meson test --no-rebuild --print-errorlogs
+
+.DEFAULT_GOAL := build
+.PHONY: build setup demo check check-asan check-valgrind bench fuzz-smoke lint format docs install clean help
+
+build: ## build into build/ (the default)
+	@.ci/setup build
+	@.ci/configure $(BUILD) $(OPTIONS)
+	@ninja -C $(BUILD)
+
+setup: ## install every package that any of these commands needs
+	@.ci/setup build run test valgrind lint fuzz bench
+
+demo: ## run a real workflow in containers on this machine
+	@.ci/setup run
+	@$(MAKE) --no-print-directory build
+	@examples/demo
+
+check: ## build and run all tests
+	@.ci/setup build run test
+	@$(MAKE) --no-print-directory build
+	@$(MESON_TEST) -C $(BUILD)
+
+check-asan: ## the tests under AddressSanitizer and UndefinedBehaviorSanitizer
+	@.ci/setup build run test
+	@CFLAGS="-fno-sanitize-recover=all -fno-omit-frame-pointer" .ci/configure build-asan $(OPTIONS) $(SANITIZE)
+	@ninja -C build-asan
+	@$(MESON_TEST) -C build-asan --timeout-multiplier 5
+
+check-valgrind: ## the tests under valgrind
+	@.ci/setup build run test valgrind
+	@$(MAKE) --no-print-directory build
+	@$(MESON_TEST) -C $(BUILD) --setup valgrind
+
+bench: ## run the programs behind README's figures
+	@.ci/setup build run bench
+	@$(MAKE) --no-print-directory build
+	@bench/run $(BUILD)
+
+fuzz-smoke: ## each fuzz target for SECONDS_PER_TARGET seconds, from SEED
+	@.ci/setup build fuzz
+	@CC=clang .ci/configure build-fuzz $(OPTIONS) $(SANITIZE) -Dfuzzer=true -Dbench=false -Ddocs=false
+	@ninja -C build-fuzz
+	@tests/fuzz/smoke build-fuzz $(SEED) $(SECONDS_PER_TARGET)
+
+lint: ## formatting, static checks, layers, exports, headers, words, man pages
+	@.ci/setup build test lint
+	@$(MAKE) --no-print-directory build
+	@tests/lint/run $(BUILD)
+
+format: ## let clang-format rewrite the sources
+	@.ci/setup lint
+	@tests/lint/sources c h | xargs clang-format -i
+
+docs: ## write the man pages into build/man/
+	@.ci/setup build
+	@.ci/configure $(BUILD) $(OPTIONS)
+	@ninja -C $(BUILD) man/all
+
+install: build ## install to PREFIX (default /usr/local), below DESTDIR
+	@DESTDIR="$(DESTDIR)" meson install --no-rebuild -C $(BUILD)
+
+clean: ## remove what was built
+	@rm -rf $(BUILD) build-asan build-fuzz
+
+help: ## this list
+	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/\1\t\2/p' $(MAKEFILE_LIST) | expand -t 18
