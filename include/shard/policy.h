@@ -1,0 +1,219 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef SHARD_POLICY_H
+#define SHARD_POLICY_H
+
+/*
+ * The policy port: where tasks go. For authors of policies; the policies that come with the library are made by the
+ * functions at the end.
+ *
+ * A policy computes and touches nothing else: it looks at a view, which is valid during the call only, and answers
+ * with a decision. It may keep state behind `self`. All calls of one engine come from the thread that steps it, so it
+ * needs no lock, and it wakes nobody. Randomness comes from the view, so that the same inputs give the same answers.
+ *
+ * The engine guards, the policy advises: what would break a dependency, the data gate, a capacity, a quarantine or a
+ * fence is refused, logged with the rule's name, and the engine goes on with its own default.
+ *
+ * Order of calls: attach once per run, then any of the others, then detach. `host_changed` comes before the first
+ * `place` that could choose the host, and again whenever the host's state or free capacity has changed. `place` comes
+ * for a ready task when at least one host has room for it; `after_failure` once for each attempt that failed, before
+ * the engine decides on a retry; `review` for running tasks, now and then.
+ */
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include <shard/record.h>
+
+SHARD_BEGIN
+
+typedef struct shard_view shard_view;
+
+/** A host as a policy sees it. `name` lives as long as the view. */
+struct shard_host_view {
+    size_t struct_size;
+    const char *name;
+    enum shard_host_state state;
+    int32_t slots;
+    int32_t running;
+    int64_t cpu_millicores, cpu_free_millicores;
+    int64_t memory_bytes, memory_free_bytes; /* 0: not known, then free is INT64_MAX */
+    int64_t disk_bytes, disk_free_bytes;
+    double speed;
+    int32_t has_sample;
+    struct shard_sample sample; /* the newest */
+    int64_t done;     /* attempts that ended well here, this engine */
+    int64_t failures; /* attempts that failed here (not: cancelled, preempted) */
+};
+
+/** A task as a policy sees it: what the workflow says is in `info`, the rest is the run's. */
+struct shard_task_view {
+    size_t struct_size;
+    struct shard_task_info info;
+    enum shard_task_state state;
+    shard_host_id host; /* of the current or last attempt; -1: none yet */
+    int32_t attempt;    /* attempts so far */
+    int64_t memory_bytes; /* asked for now: after an escalation more than info.memory_bytes */
+    int64_t unit_begin, unit_end;
+    shard_task_id parent;
+    int64_t ready_ns;     /* monotonic, since when; 0 while not ready */
+    int32_t failures[SHARD_OUTCOME_COUNT];
+};
+
+/** What a policy answers. Zero is "no opinion". */
+struct shard_decision {
+    size_t struct_size;
+    enum shard_decision_kind kind;
+    shard_host_id host;     /* START, MOVE, REPLICATE */
+    int32_t parts;          /* SPLIT */
+    double wait_seconds;    /* WAIT: at most so long, 0: until a host changes */
+    int64_t memory_bytes;   /* ESCALATE, and with START: what to ask for instead; 0: no change */
+    double p_fail;          /* forecast it stands on; NaN: not known */
+    double expected_seconds;
+    enum shard_reason_code reason;
+    double value; /* of the reason */
+    double limit;
+};
+
+/** The port. Functions marked (optional) may be NULL. */
+struct shard_policy {
+    size_t struct_size;
+    const char *name;
+    /** (optional) A run begins or ends. `self` serves all runs of the engine. */
+    void (*attach)(void *self, const shard_view *view);
+    void (*detach)(void *self, const shard_view *view);
+    /** (optional) How urgent a ready task is; larger goes first, after its priority. NULL: in the order of readiness. */
+    double (*rank)(void *self, const shard_view *view, shard_task_id task);
+    /** Where a ready task goes: START, WAIT, SPLIT or GIVE_UP. */
+    int (*place)(void *self, const shard_view *view, shard_task_id task, struct shard_decision *ret_decision);
+    /** (optional) Whether to do something about a running task: REPLICATE, MOVE, SPLIT, WAIT (nothing). */
+    int (*review)(void *self, const shard_view *view, shard_task_id task, struct shard_decision *ret_decision);
+    /** (optional) What follows a failure: WAIT (and try again), ESCALATE, SPLIT, GIVE_UP; NOTHING: the retry budget. */
+    int (*after_failure)(void *self, const shard_view *view, shard_task_id task, shard_host_id host,
+                         enum shard_outcome outcome, struct shard_decision *ret_decision);
+    /** (optional) An attempt ended well. */
+    void (*after_success)(void *self, const shard_view *view, shard_task_id task, shard_host_id host, double seconds);
+    /** (optional) The state or the free capacity of a host has changed, or it has a new sample. */
+    void (*host_changed)(void *self, const shard_view *view, shard_host_id host);
+    /** (optional) Ends the policy; called by whoever made it, never by the engine. */
+    void (*destroy)(void *self);
+};
+
+/** A policy as an engine takes it: table and self. */
+struct shard_policy_handle {
+    const struct shard_policy *port;
+    void *self;
+};
+
+/**
+ * Gives a view's time, monotonic nanoseconds.
+ *
+ * Returns the time at which the engine's current step began.
+ */
+SHARD_API int64_t shard_view_now_ns(const shard_view *view);
+
+/**
+ * Gives a view's next random number, from the run's seed.
+ *
+ * Returns 64 uniform bits.
+ */
+SHARD_API uint64_t shard_view_random(const shard_view *view);
+
+/**
+ * Counts the hosts of a view, gone ones included, or its tasks, subtasks included.
+ *
+ * Returns the number; ids are below it.
+ */
+SHARD_API int32_t shard_view_host_count(const shard_view *view);
+SHARD_API int32_t shard_view_task_count(const shard_view *view);
+
+/**
+ * Describes a host or a task. `struct_size` of what is returned must be set.
+ *
+ * Returns 0.
+ * Errors: SHARD_ENOENT, SHARD_EVERSION.
+ */
+SHARD_API int shard_view_host(const shard_view *view, shard_host_id host, struct shard_host_view *ret_host);
+SHARD_API int shard_view_task(const shard_view *view, shard_task_id task, struct shard_task_view *ret_task);
+
+/**
+ * Lists the hosts that are up and have a free slot, in no particular order. `*ret_hosts` lives as long as the view.
+ *
+ * Returns how many there are.
+ */
+SHARD_API int32_t shard_view_open_hosts(const shard_view *view, const shard_host_id **ret_hosts);
+
+/**
+ * Says whether a host would be accepted for a task now: state, slots, CPU, memory and disk that are asked for.
+ *
+ * Returns 1 or 0.
+ * Errors: SHARD_ENOENT.
+ */
+SHARD_API int shard_view_admits(const shard_view *view, shard_task_id task, shard_host_id host);
+
+/**
+ * Estimates how long it takes to bring a task's inputs to a host.
+ *
+ * Returns seconds; 0 when all are there; NaN when that is not known; infinity when one of them cannot be had there.
+ */
+SHARD_API double shard_view_staging_seconds(const shard_view *view, shard_task_id task, shard_host_id host);
+
+/**
+ * Makes the policy `round_robin`: tasks in the order of readiness, hosts in turn.
+ *
+ * End it with `handle.port->destroy(handle.self)`, after the engines that use it.
+ *
+ * Returns 0.
+ * Errors: SHARD_ENOMEM.
+ */
+SHARD_API int shard_policy_round_robin(shard_context *context, struct shard_policy_handle *ret_policy);
+
+/**
+ * Makes the policy `least_loaded`: tasks in the order of readiness, each to the host with the smallest share in use.
+ *
+ * Returns 0.
+ * Errors: SHARD_ENOMEM.
+ */
+SHARD_API int shard_policy_least_loaded(shard_context *context, struct shard_policy_handle *ret_policy);
+
+/**
+ * Makes the policy `heft`: tasks by critical-path rank, each to the host where it is expected to end first, staging
+ * included (Topcuoglu, Hariri and Wu 2002, dynamic: hosts that are full now are weighed by when they get free).
+ *
+ * Returns 0.
+ * Errors: SHARD_ENOMEM.
+ */
+SHARD_API int shard_policy_heft(shard_context *context, struct shard_policy_handle *ret_policy);
+
+/** Options of `exclude_after_failures`; zero is the default, which is Spark's (spark.excludeOnFailure.*). */
+struct shard_exclude_config {
+    size_t struct_size;
+    int32_t max_task_failures_per_host;     /* 0: 1: then the host is excluded for that task */
+    int32_t max_failed_tasks_per_host_kind; /* 0: 2: then for the kind */
+    int32_t max_failed_tasks_per_host;      /* 0: 2: then for all tasks, for a time */
+    double exclude_seconds;                 /* 0: 3600 */
+};
+
+/**
+ * Makes the policy `exclude_after_failures`: least loaded, less the hosts that have failed too often, as Spark counts.
+ *
+ * When every host that could is excluded, the one that failed least is used, with the reason "least bad".
+ *
+ * `config` NULL means all defaults.
+ *
+ * Returns 0.
+ * Errors: SHARD_ENOMEM, SHARD_EINVAL, SHARD_EVERSION.
+ */
+SHARD_API int shard_policy_exclude_after_failures(shard_context *context, const struct shard_exclude_config *config,
+                                                  struct shard_policy_handle *ret_policy);
+
+/**
+ * Makes one of the policies above by its name, with default options.
+ *
+ * Returns 0.
+ * Errors: SHARD_ENOENT (the message lists the names), SHARD_ENOMEM.
+ */
+SHARD_API int shard_policy_by_name(shard_context *context, const char *name, struct shard_policy_handle *ret_policy);
+
+SHARD_END
+
+#endif
