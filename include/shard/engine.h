@@ -42,14 +42,15 @@ struct shard_engine_config {
     void *executor_self;
     struct shard_store_handle store;   /* needed */
     struct shard_policy_handle policy; /* needed */
-    const char *owner;    /* who holds the leases, for messages: "host:pid"; NULL: "libshard"; copied */
-    double lease_seconds; /* 0: 15 */
+    const char *owner;                 /* who holds the leases, for messages: "host:pid"; NULL: "libshard"; copied */
+    double lease_seconds;              /* 0: 15 */
     struct shard_retry retry[SHARD_OUTCOME_COUNT]; /* by enum shard_outcome */
-    double memory_growth;       /* ask for so many times as much after out_of_memory; 0: 2; 1: never more */
-    double reattach_seconds;    /* how long an answer to reattach may take; 0: 60 */
-    double cancel_grace_seconds; /* how long a cancelled attempt may take to end before its host counts as lost; 0: 120 */
-    int32_t step_budget;        /* transitions per step, about; 0: 65,536 */
-    int32_t max_events;         /* events kept when nobody pulls them; 0: 1,048,576. At the bound no new work is taken */
+    double memory_growth;    /* ask for so many times as much after out_of_memory; 0: 2; 1: never more */
+    double reattach_seconds; /* how long an answer to reattach may take; 0: 60 */
+    double
+        cancel_grace_seconds; /* how long a cancelled attempt may take to end before its host counts as lost; 0: 120 */
+    int32_t step_budget;      /* transitions per step, about; 0: 65,536 */
+    int32_t max_events;       /* events kept when nobody pulls them; 0: 1,048,576. At the bound no new work is taken */
 };
 
 /**
@@ -93,15 +94,15 @@ SHARD_API void shard_engine_wake(shard_engine *engine);
 /** What happened. Values are frozen. */
 enum shard_event_kind {
     SHARD_EVENT_NONE = 0,
-    SHARD_EVENT_RUN_STARTED = 1,   /* created or resumed, and durable */
-    SHARD_EVENT_RUN_ENDED = 2,     /* run_state; the run may be forgotten */
+    SHARD_EVENT_RUN_STARTED = 1, /* created or resumed, and durable */
+    SHARD_EVENT_RUN_ENDED = 2,   /* run_state; the run may be forgotten */
     SHARD_EVENT_ATTEMPT_STARTED = 3,
     SHARD_EVENT_ATTEMPT_ADOPTED = 4, /* found running after a restart */
-    SHARD_EVENT_ATTEMPT_ENDED = 5, /* outcome, seconds, message */
-    SHARD_EVENT_TASK_CHANGED = 6,  /* to a state that no other event tells: SPLIT, BACKOFF, SKIPPED, FAILED ... */
+    SHARD_EVENT_ATTEMPT_ENDED = 5,   /* outcome, seconds, message */
+    SHARD_EVENT_TASK_CHANGED = 6,    /* to a state that no other event tells: SPLIT, BACKOFF, SKIPPED, FAILED ... */
     SHARD_EVENT_TASK_DONE = 7,
     SHARD_EVENT_HOST_CHANGED = 8,
-    SHARD_EVENT_WARNING = 9        /* message: a refused decision, a task that no host can hold, a store in trouble */
+    SHARD_EVENT_WARNING = 9 /* message: a refused decision, a task that no host can hold, a store in trouble */
 };
 
 /** One event. `message` lives until the next call of next_event or step. */
@@ -179,10 +180,10 @@ SHARD_API int shard_engine_host_lost(shard_engine *engine, shard_host_id host);
 /** A run as it is submitted. Zero is the default of each field. */
 struct shard_run_spec {
     size_t struct_size;
-    const char *name; /* needed; unique in the store */
-    int32_t keep_going; /* non-zero: a failed task stops only what depends on it; 0: nothing new starts after it */
+    const char *name;       /* needed; unique in the store */
+    int32_t keep_going;     /* non-zero: a failed task stops only what depends on it; 0: nothing new starts after it */
     int32_t wait_for_hosts; /* non-zero: a task that no host can hold waits for one that joins */
-    int32_t priority; /* of the run among the runs of the engine; larger goes first */
+    int32_t priority;       /* of the run among the runs of the engine; larger goes first */
 };
 
 /**
@@ -253,7 +254,7 @@ SHARD_API int shard_engine_data_is_lost(shard_engine *engine, shard_run_id run, 
 /** A run in numbers. */
 struct shard_run_info {
     size_t struct_size;
-    const char *name; /* lives as long as the run */
+    const char *name;               /* lives as long as the run */
     const shard_workflow *workflow; /* the run's own reference */
     enum shard_run_state state;
     int64_t epoch;

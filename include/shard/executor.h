@@ -47,13 +47,14 @@ struct shard_start {
     double timeout_seconds; /* 0: none; the engine watches it too and cancels */
     int64_t unit_begin;     /* the range that this attempt is for */
     int64_t unit_end;
-    int64_t units;          /* of the whole task */
-    int32_t index;          /* of a subtask among its siblings; 0 */
-    int32_t count;          /* of the siblings; 1. For a merge step: the number of subtasks */
-    int32_t is_merge;       /* the merge step of a task that was split */
-    shard_task_id parent;   /* of a subtask; -1 */
+    int64_t units;        /* of the whole task */
+    int32_t index;        /* of a subtask among its siblings; 0 */
+    int32_t count;        /* of the siblings; 1. For a merge step: the number of subtasks */
+    int32_t is_merge;     /* the merge step of a task that was split */
+    shard_task_id parent; /* of a subtask; -1 */
     const shard_workflow *workflow;
-    shard_task_id workflow_task; /* its task in the workflow (of a subtask: its oldest ancestor), for inputs and outputs */
+    shard_task_id
+        workflow_task; /* its task in the workflow (of a subtask: its oldest ancestor), for inputs and outputs */
 };
 
 /** Why an attempt is cancelled. */

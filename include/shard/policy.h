@@ -41,8 +41,8 @@ struct shard_host_view {
     double speed;
     int32_t has_sample;
     struct shard_sample sample; /* the newest */
-    int64_t done;     /* attempts that ended well here, this engine */
-    int64_t failures; /* attempts that failed here (not: cancelled, preempted) */
+    int64_t done;               /* attempts that ended well here, this engine */
+    int64_t failures;           /* attempts that failed here (not: cancelled, preempted) */
 };
 
 /** A task as a policy sees it: what the workflow says is in `info`, the rest is the run's. */
@@ -50,12 +50,12 @@ struct shard_task_view {
     size_t struct_size;
     struct shard_task_info info;
     enum shard_task_state state;
-    shard_host_id host; /* of the current or last attempt; -1: none yet */
-    int32_t attempt;    /* attempts so far */
+    shard_host_id host;   /* of the current or last attempt; -1: none yet */
+    int32_t attempt;      /* attempts so far */
     int64_t memory_bytes; /* asked for now: after an escalation more than info.memory_bytes */
     int64_t unit_begin, unit_end;
     shard_task_id parent;
-    int64_t ready_ns;     /* monotonic, since when; 0 while not ready */
+    int64_t ready_ns; /* monotonic, since when; 0 while not ready */
     int32_t failures[SHARD_OUTCOME_COUNT];
 };
 
@@ -63,11 +63,11 @@ struct shard_task_view {
 struct shard_decision {
     size_t struct_size;
     enum shard_decision_kind kind;
-    shard_host_id host;     /* START, MOVE, REPLICATE */
-    int32_t parts;          /* SPLIT */
-    double wait_seconds;    /* WAIT: at most so long, 0: until a host changes */
-    int64_t memory_bytes;   /* ESCALATE, and with START: what to ask for instead; 0: no change */
-    double p_fail;          /* forecast it stands on; NaN: not known */
+    shard_host_id host;   /* START, MOVE, REPLICATE */
+    int32_t parts;        /* SPLIT */
+    double wait_seconds;  /* WAIT: at most so long, 0: until a host changes */
+    int64_t memory_bytes; /* ESCALATE, and with START: what to ask for instead; 0: no change */
+    double p_fail;        /* forecast it stands on; NaN: not known */
     double expected_seconds;
     enum shard_reason_code reason;
     double value; /* of the reason */
@@ -81,7 +81,8 @@ struct shard_policy {
     /** (optional) A run begins or ends. `self` serves all runs of the engine. */
     void (*attach)(void *self, const shard_view *view);
     void (*detach)(void *self, const shard_view *view);
-    /** (optional) How urgent a ready task is; larger goes first, after its priority. NULL: in the order of readiness. */
+    /** (optional) How urgent a ready task is; larger goes first, after its priority. NULL: in the order of readiness.
+     */
     double (*rank)(void *self, const shard_view *view, shard_task_id task);
     /** Where a ready task goes: START, WAIT, SPLIT or GIVE_UP. */
     int (*place)(void *self, const shard_view *view, shard_task_id task, struct shard_decision *ret_decision);

@@ -80,15 +80,15 @@ enum shard_reason_code {
     SHARD_REASON_PREDECESSORS_DONE = 14,
     SHARD_REASON_SUBTASKS_DONE = 15,
     SHARD_REASON_BACKOFF_OVER = 16,
-    SHARD_REASON_INPUT_LOST = 17,         /* an output that is needed is gone: made again */
+    SHARD_REASON_INPUT_LOST = 17, /* an output that is needed is gone: made again */
     SHARD_REASON_HOST_GONE = 18,
     SHARD_REASON_UNKNOWN_AT_REATTACH = 19,
-    SHARD_REASON_UNPLACEABLE = 20,        /* no host that is known is large enough */
-    SHARD_REASON_REFUSED = 21,            /* the policy's answer was refused by a guard */
-    SHARD_REASON_STAGED = 22,             /* its inputs have arrived */
-    SHARD_REASON_LEAST_BAD = 23,          /* all hosts are excluded: the least bad one is used */
-    SHARD_REASON_MORE_MEMORY = 24,        /* escalate: value: bytes asked for now, limit: before */
-    SHARD_REASON_POLICY = 25              /* a policy of somebody else's; value is its own */
+    SHARD_REASON_UNPLACEABLE = 20, /* no host that is known is large enough */
+    SHARD_REASON_REFUSED = 21,     /* the policy's answer was refused by a guard */
+    SHARD_REASON_STAGED = 22,      /* its inputs have arrived */
+    SHARD_REASON_LEAST_BAD = 23,   /* all hosts are excluded: the least bad one is used */
+    SHARD_REASON_MORE_MEMORY = 24, /* escalate: value: bytes asked for now, limit: before */
+    SHARD_REASON_POLICY = 25       /* a policy of somebody else's; value is its own */
 };
 
 /**
@@ -123,14 +123,14 @@ struct shard_record {
     uint32_t version;   /* of the task before this transition; the first record of a task has 0 */
     uint8_t from;       /* enum shard_task_state */
     uint8_t to;
-    uint8_t outcome;    /* enum shard_outcome, of the attempt that this transition ended */
-    uint8_t decision;   /* enum shard_decision_kind that led here */
-    uint8_t reason;     /* enum shard_reason_code */
+    uint8_t outcome;  /* enum shard_outcome, of the attempt that this transition ended */
+    uint8_t decision; /* enum shard_decision_kind that led here */
+    uint8_t reason;   /* enum shard_reason_code */
     uint8_t reserved[3];
-    float p_fail;       /* forecast that the decision stood on; NaN: not known */
-    float value;        /* of the reason */
-    float limit;        /* of the reason */
-    float seconds;      /* of the attempt that ended, or until the back-off is over */
+    float p_fail;         /* forecast that the decision stood on; NaN: not known */
+    float value;          /* of the reason */
+    float limit;          /* of the reason */
+    float seconds;        /* of the attempt that ended, or until the back-off is over */
     shard_task_id parent; /* -1: not a subtask */
     int64_t unit_begin;
     int64_t unit_end;
@@ -143,7 +143,7 @@ struct shard_record {
 enum shard_run_state {
     SHARD_RUN_ACTIVE = 0,
     SHARD_RUN_DONE = 1,
-    SHARD_RUN_FAILED = 2,    /* all that could run did, and a task failed */
+    SHARD_RUN_FAILED = 2, /* all that could run did, and a task failed */
     SHARD_RUN_CANCELLED = 3,
     SHARD_RUN_SUSPENDED = 4, /* stopped in good order, to be resumed */
     SHARD_RUN_FENCED = 5     /* someone else holds it now; this engine has let go of it. Never stored */
@@ -163,8 +163,8 @@ struct shard_task_row {
     int32_t attempt;
     shard_host_id host; /* of the current attempt, or of the one that made the outputs */
     uint8_t state;
-    uint8_t outcome;    /* of the last attempt that ended */
-    uint8_t decision;   /* the last, with its reason, forecast and operands */
+    uint8_t outcome;  /* of the last attempt that ended */
+    uint8_t decision; /* the last, with its reason, forecast and operands */
     uint8_t reason;
     uint8_t failures[SHARD_OUTCOME_COUNT]; /* attempts that ended so, saturating at 255; not counted for DONE */
     uint8_t reserved;

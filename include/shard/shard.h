@@ -7,18 +7,16 @@
  *
  * This page is the contract that holds for every declaration; the headers below say the rest.
  *
- * Tiers      simple.h runs a DAG with one call. engine.h is the library proper. executor.h, store.h and policy.h are for
- *            authors of ports.
- * Errors     0 or more is success, negative values are codes of error.h. Outputs are called ret_x, come last and are
- *            written on success only. A call that fails changes nothing. Input that is bad is refused with a message
- *            that says which, where, and what was expected.
- * Structs    with struct_size: set it to sizeof; all other fields zero is the default. Fields are only appended; a longer
- *            struct from a newer header is taken as long as what this library does not know is zero.
- * Memory     all of it comes from the context's allocator. What is handed out says who frees it. Destructors take NULL.
- * Threads    none are made (but by shard_workers_new, on request). An object belongs to one thread at a time; sealed
- *            workflows and sinks may be used from any.
- * Process    the library never prints, exits, aborts, reads the environment or installs a signal handler.
- * Units      are in the names: _ns, _seconds, _bytes, _millicores; p_ is a probability. NaN means not known.
+ * Tiers      simple.h runs a DAG with one call. engine.h is the library proper. executor.h, store.h and policy.h are
+ * for authors of ports. Errors     0 or more is success, negative values are codes of error.h. Outputs are called
+ * ret_x, come last and are written on success only. A call that fails changes nothing. Input that is bad is refused
+ * with a message that says which, where, and what was expected. Structs    with struct_size: set it to sizeof; all
+ * other fields zero is the default. Fields are only appended; a longer struct from a newer header is taken as long as
+ * what this library does not know is zero. Memory     all of it comes from the context's allocator. What is handed out
+ * says who frees it. Destructors take NULL. Threads    none are made (but by shard_workers_new, on request). An object
+ * belongs to one thread at a time; sealed workflows and sinks may be used from any. Process    the library never
+ * prints, exits, aborts, reads the environment or installs a signal handler. Units      are in the names: _ns,
+ * _seconds, _bytes, _millicores; p_ is a probability. NaN means not known.
  */
 
 #include <shard/context.h>

@@ -31,8 +31,8 @@ SHARD_BEGIN
 /** Makes a run. */
 struct shard_store_create {
     size_t struct_size;
-    const char *run;                 /* name, unique in the store */
-    const shard_workflow *workflow;  /* the store takes a reference or writes it down */
+    const char *run;                /* name, unique in the store */
+    const shard_workflow *workflow; /* the store takes a reference or writes it down */
     int64_t time_ns;
 };
 
@@ -41,7 +41,7 @@ struct shard_commit {
     size_t struct_size;
     const char *run;
     int64_t epoch;
-    uint64_t operation; /* unique for each commit of an epoch; a resend has the same */
+    uint64_t operation;                 /* unique for each commit of an epoch; a resend has the same */
     const struct shard_record *records; /* seq ascending without gaps */
     int32_t record_count;
 };
@@ -75,7 +75,8 @@ struct shard_store {
     /** Makes a run; SHARD_EEXIST if the name is taken. */
     int (*create)(void *self, shard_sink *sink, shard_token token, const struct shard_store_create *create);
     /** Takes the lease of a run for `lease_ms`; answers its epoch. SHARD_ENOENT, SHARD_EHELD. */
-    int (*acquire)(void *self, shard_sink *sink, shard_token token, const char *run, const char *owner, int64_t lease_ms);
+    int (*acquire)(void *self, shard_sink *sink, shard_token token, const char *run, const char *owner,
+                   int64_t lease_ms);
     /** Prolongs a lease to `lease_ms` from now. SHARD_EFENCED. */
     int (*renew)(void *self, shard_sink *sink, shard_token token, const char *run, int64_t epoch, int64_t lease_ms);
     /** Gives a lease back. SHARD_EFENCED. */
@@ -118,9 +119,9 @@ SHARD_API int shard_memory_store_open(shard_context *context, const struct shard
 /** Options of the SQLite store. */
 struct shard_sqlite_store_config {
     size_t struct_size;
-    const char *path;       /* of the database file; made if it is not there */
-    int32_t read_only;      /* non-zero: for status and explain; no lease, no write */
-    int64_t keep_samples;   /* of each host; 0: 100,000 */
+    const char *path;        /* of the database file; made if it is not there */
+    int32_t read_only;       /* non-zero: for status and explain; no lease, no write */
+    int64_t keep_samples;    /* of each host; 0: 100,000 */
     int32_t busy_timeout_ms; /* how long a write waits for another process; 0: 10,000 */
 };
 

@@ -38,9 +38,9 @@ enum shard_workflow_limits {
  */
 struct shard_task_spec {
     size_t struct_size;
-    const char *name;            /* copied; NULL or "" gives "t<id>" */
-    const char *kind;            /* category that shares history; NULL or "" gives "task" */
-    const void *payload;         /* copied */
+    const char *name;    /* copied; NULL or "" gives "t<id>" */
+    const char *kind;    /* category that shares history; NULL or "" gives "task" */
+    const void *payload; /* copied */
     size_t payload_bytes;
     int64_t cpu_millicores;      /* asked for; 0: one slot of the host, no share */
     int64_t memory_bytes;        /* asked for; 0: not known */
@@ -156,7 +156,8 @@ struct shard_task_info {
     int64_t min_units;
     int32_t parts;
     int32_t has_merge;
-    double rank_seconds; /* expected seconds from its start to the end of the workflow along the longest path */
+    double rank_seconds; /* from its start to the end of the workflow along the longest path of expected seconds, where
+                            a task whose seconds are not known counts as the mean of the others (1 if none is known) */
     int32_t kind_id;     /* small dense number of the kind */
     int32_t predecessor_count;
     int32_t successor_count;
@@ -180,8 +181,8 @@ SHARD_API int shard_workflow_task(const shard_workflow *workflow, shard_task_id 
  * Returns how many there are in all.
  * Errors: SHARD_ENOENT.
  */
-SHARD_API int32_t shard_workflow_predecessors(const shard_workflow *workflow, shard_task_id task, shard_task_id *ret_ids,
-                                              int32_t capacity);
+SHARD_API int32_t shard_workflow_predecessors(const shard_workflow *workflow, shard_task_id task,
+                                              shard_task_id *ret_ids, int32_t capacity);
 SHARD_API int32_t shard_workflow_successors(const shard_workflow *workflow, shard_task_id task, shard_task_id *ret_ids,
                                             int32_t capacity);
 SHARD_API int32_t shard_workflow_inputs(const shard_workflow *workflow, shard_task_id task, shard_data_id *ret_ids,
@@ -247,8 +248,8 @@ struct shard_parse_report {
     char version[16];         /* "1", "1.5"; empty when not known */
     int line;                 /* 1-based place of the first error, 0: not known */
     int column;
-    char pointer[512];        /* JSON pointer of the first error, "" for the whole */
-    int64_t file_count;       /* pieces of data, or the file entries inside the tasks of older WfFormat versions */
+    char pointer[512];  /* JSON pointer of the first error, "" for the whole */
+    int64_t file_count; /* pieces of data, or the file entries inside the tasks of older WfFormat versions */
 };
 
 /**

@@ -108,7 +108,7 @@ const char *shard_code_text(int code)
         [-SHARD_EBUSY] = "busy",
         [-SHARD_ECANCELLED] = "cancelled",
     };
-    size_t index = code <= 0 ? (size_t)-(long)code : sizeof(texts);
+    size_t index = code <= 0 ? (size_t) - (long)code : sizeof(texts);
     return index < sizeof(texts) / sizeof(texts[0]) ? texts[index] : "unknown error";
 }
 
@@ -123,7 +123,8 @@ int shard__take_struct(void *ours, size_t our_size, const void *theirs, const ch
     const unsigned char *bytes = theirs;
     for (size_t i = our_size; i < size; i++)
         if (bytes[i] != 0)
-            return shard__fail(SHARD_EVERSION, "%s: a field that this library does not know is set (byte %zu)", what, i);
+            return shard__fail(SHARD_EVERSION, "%s: a field that this library does not know is set (byte %zu)", what,
+                               i);
     memset(ours, 0, our_size);
     memcpy(ours, theirs, size < our_size ? size : our_size);
     memcpy(ours, &our_size, sizeof(our_size));
