@@ -65,7 +65,7 @@ format: ## let clang-format rewrite the sources
 docs: ## write the man pages into build/man/
 	@.ci/setup build
 	@.ci/configure $(BUILD) $(OPTIONS)
-	@ninja -C $(BUILD) man/all
+	@ninja -C $(BUILD) docs
 
 install: build ## install to PREFIX (default /usr/local), below DESTDIR
 	@DESTDIR="$(DESTDIR)" meson install --no-rebuild -C $(BUILD)
