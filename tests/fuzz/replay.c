@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 
 /*
- * Feeds each file of a corpus directory to a fuzz target once, as a normal test without libFuzzer. Reports TAP, one test
- * a file; a finding is a crash or a sanitizer's report.
+ * Feeds each file of a corpus directory to a fuzz target once, as a normal test without libFuzzer. Reports TAP, one
+ * test a file; a finding is a crash or a sanitizer's report.
  */
 
 #include <dirent.h>
