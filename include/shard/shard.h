@@ -23,8 +23,10 @@
 #include <shard/engine.h>
 #include <shard/error.h>
 #include <shard/executor.h>
+#include <shard/forest.h>
 #include <shard/host.h>
 #include <shard/policy.h>
+#include <shard/predictor.h>
 #include <shard/record.h>
 #include <shard/simple.h>
 #include <shard/sink.h>
