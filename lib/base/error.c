@@ -9,7 +9,8 @@
 
 static _Thread_local struct shard_error last;
 
-static void set_detail(int code, int system_errno, int task, const char *format, va_list arguments)
+__attribute__((format(printf, 4, 0))) static void set_detail(int code, int system_errno, int task, const char *format,
+                                                             va_list arguments)
 {
     last.code = code;
     last.system_errno = system_errno;
