@@ -4,7 +4,8 @@
 
 /* Visibility and the version. Every other public header includes this one. */
 
-#if defined(__GNUC__) && !defined(SHARD_NO_VISIBILITY)
+/* Only the library's own build needs the attribute; everyone else, tools that parse C included, sees plain C. */
+#if defined(__GNUC__) && defined(SHARD_BUILDING)
 #define SHARD_API __attribute__((visibility("default")))
 #else
 #define SHARD_API
