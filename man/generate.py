@@ -1,6 +1,6 @@
-"""Writes one man page for each exported function from the comments in the public headers.
+"""Writes the man pages that the public headers hold: shard_x.3 for each function, shard-x.7 for each header.
 
-usage: generate.py INCLUDE_DIR CHANGELOG VERSION OUTPUT_DIR DEPFILE
+usage: generate.py INCLUDE_DIR CHANGELOG VERSION MAN3_DIR MAN7_DIR DEPFILE
 
 Functions that share a comment share a page; each but the first gets a one-line page that points there. headers.py
 describes the comments, mdoc.py makes the markup; here is what a page consists of.
@@ -36,7 +36,7 @@ def used_types(group, types):
     while wanted:
         name = wanted.pop(0)
         if name in types and name not in definitions:
-            definitions[name] = types[name][0]
+            definitions[name] = types[name].definition
             wanted += re.findall(r"^\s+struct (\w+) \w", definitions[name], re.M)
     return list(definitions.values())
 
@@ -65,11 +65,22 @@ def errors_section(group, meanings, own, arguments):
     return [*lines, ".El", *mdoc.prose(rest, own, arguments)]
 
 
-def see_also(group, groups):
+def topic(header):
+    """shard/engine.h has its own page, shard-engine(7); what shard.h says is in shard(7)."""
+    name = Path(header).stem
+    return "shard" if name == "shard" else f"shard-{name}"
+
+
+def references(names):
+    """SEE ALSO, in the order that mandoc wants: by section, then by name."""
+    ordered = sorted(set(names), key=lambda name: (name.split()[1], name))
+    return [".Sh SEE ALSO", *(f".Xr {name} ," for name in ordered[:-1]), f".Xr {ordered[-1]}"]
+
+
+def see_also(group, header):
     own = {function.name for function in group.functions}
-    names = [f.name for g in groups if g.header == group.header for f in g.functions if f.name not in own]
-    references = [f"{name} 3" for name in sorted(names)] + ["shard 7"]
-    return [f".Xr {reference} ," for reference in references[:-1]] + [f".Xr {references[-1]}"]
+    others = [f"{f.name} 3" for g in header.groups for f in g.functions if f.name not in own]
+    return references([*others, f"{topic(header.name)} 7", "shard 7"])
 
 
 def summary(doc):
@@ -78,7 +89,7 @@ def summary(doc):
     return mdoc.escape(text[:1].lower() + text[1:])
 
 
-def page(group, groups, types, meanings, date, version):
+def function_page(group, header, types, meanings, date, version):
     own = [function.name for function in group.functions]
     arguments = {parameter_name(p) for function in group.functions for p in function.parameters}
     lines = ['.\\" Written by man/generate.py from ' + group.header + "; change it there."]
@@ -93,30 +104,60 @@ def page(group, groups, types, meanings, date, version):
         lines += [".Sh RETURN VALUES", *mdoc.blocks(group.doc.returns, own, arguments)]
     if group.doc.errors:
         lines += [".Sh ERRORS", *errors_section(group, meanings, own, arguments)]
-    lines += [".Sh SEE ALSO", *see_also(group, groups)]
+    lines += see_also(group, header)
     return "\n".join(lines) + "\n"
 
 
+def header_page(header, date, version):
+    """What a header says as a whole: its introduction, its types, its functions."""
+    lines = ['.\\" Written by man/generate.py from ' + header.name + "; change it there."]
+    lines += mdoc.heading(topic(header.name), 7, date, version)
+    title = headers.first_sentence(header.intro[0])
+    lines += [".Sh NAME", f".Nm {topic(header.name)}", f".Nd {mdoc.escape(title[:1].lower() + title[1:])}"]
+    lines += [".Sh SYNOPSIS", f".In {header.name}", ".Sh DESCRIPTION", *mdoc.blocks(header.intro)]
+    for item in header.types:
+        lines += [f".Ss {item.name}", *mdoc.blocks(item.doc.description + item.doc.returns)]
+        lines += mdoc.literal(item.definition)
+    functions = [(f.name, g.doc) for g in header.groups for f in g.functions]
+    if functions:
+        lines += [".Ss Functions", ".Bl -tag -width Ds"]
+        for name, doc in functions:
+            lines += [f".It Xr {name} 3", *mdoc.prose(doc.summary + ".")]
+        lines.append(".El")
+    lines += references(["shard 7", *(f"{name} 3" for name, _ in functions)])
+    return "\n".join(lines) + "\n"
+
+
+def empty(directory):
+    directory = Path(directory)
+    shutil.rmtree(directory, ignore_errors=True)
+    directory.mkdir(parents=True)
+    return directory
+
+
 def main():
-    include, changelog, version, output, depfile = sys.argv[1:]
+    include, changelog, version, man3, man7, depfile = sys.argv[1:]
     directory = Path(include) / "shard"
     try:
-        groups, types = headers.read_all(directory)
+        read = headers.read_all(directory)
     except headers.HeaderError as error:
         sys.exit(f"generate.py: {error}")
+    types = {item.name: item for header in read for item in header.types}
     meanings, date = headers.error_meanings(directory), mdoc.date_of(changelog)
 
-    output = Path(output)
-    shutil.rmtree(output, ignore_errors=True)
-    output.mkdir(parents=True)
-    for group in groups:
-        first, *others = [function.name for function in group.functions]
-        (output / f"{first}.3").write_text(page(group, groups, types, meanings, date, version))
-        for name in others:
-            (output / f"{name}.3").write_text(f".so man3/{first}.3\n")
+    section3, section7 = empty(man3), empty(man7)
+    for header in read:
+        for group in header.groups:
+            first, *others = [function.name for function in group.functions]
+            text = function_page(group, header, types, meanings, date, version)
+            (section3 / f"{first}.3").write_text(text)
+            for name in others:
+                (section3 / f"{name}.3").write_text(f".so man3/{first}.3\n")
+        if topic(header.name) != "shard":
+            (section7 / f"{topic(header.name)}.7").write_text(header_page(header, date, version))
 
     inputs = [*sorted(directory.glob("*.h")), Path(changelog), *sorted(Path(__file__).parent.glob("*.py"))]
-    Path(depfile).write_text(f"{output}: {' '.join(str(path) for path in inputs)}\n")
+    Path(depfile).write_text(f"{man3} {man7}: {' '.join(str(path) for path in inputs)}\n")
 
 
 main()

@@ -10,6 +10,7 @@ The comment convention (CONTRIBUTING.md has it for writers):
 This file knows C as far as our headers use it, and nothing about man pages.
 """
 
+import itertools
 import re
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -41,6 +42,27 @@ class Group:
     doc: Doc
     functions: list
     header: str
+
+
+@dataclass
+class Type:
+    """A struct, enum or function type as it stands, with the comment above it, if any."""
+
+    name: str
+    definition: str
+    doc: Doc
+
+
+@dataclass
+class Header:
+    name: str
+    intro: list
+    types: list = field(default_factory=list)
+    groups: list = field(default_factory=list)
+
+
+class Literal(str):
+    """Text that is not to be filled."""
 
 
 class HeaderError(Exception):
@@ -92,6 +114,17 @@ def paragraphs(lines):
     return result
 
 
+def intro_of(text):
+    """The comment on top, as paragraphs; lines that are indented in it stay as they are, as Literal."""
+    match = re.search(r"^/\*(?!\*| SPDX).*?\*/", text, re.S | re.M)
+    lines = [re.sub(r"^ ?\*? ?", "", line).rstrip() for line in match[0][2:-2].split("\n")] if match else []
+    result = []
+    for literal, group in itertools.groupby(lines, key=lambda line: line.startswith("  ")):
+        group = list(group)
+        result += [Literal("\n".join(group))] if literal else paragraphs(group)
+    return result
+
+
 def parse_doc(block):
     parts = {"description": [], "returns": [], "errors": []}
     where = "description"
@@ -106,11 +139,13 @@ def parse_doc(block):
         parts[where].append(line)
     doc = Doc(description=paragraphs(parts["description"]), returns=paragraphs(parts["returns"]))
     doc.errors = " ".join(part for part in paragraphs(parts["errors"]) if isinstance(part, str))
-    if doc.description and isinstance(doc.description[0], str):
-        doc.summary = SENTENCE_END.split(doc.description[0], maxsplit=1)[0].strip()
-    elif doc.returns:
-        doc.summary = SENTENCE_END.split(doc.returns[0], maxsplit=1)[0].strip()
+    whole = [part for part in doc.description + doc.returns if isinstance(part, str)]
+    doc.summary = first_sentence(whole[0]) if whole else ""
     return doc
+
+
+def first_sentence(text):
+    return SENTENCE_END.split(text, maxsplit=1)[0].strip()
 
 
 def split_parameters(text):
@@ -140,48 +175,42 @@ def code_of(text):
 
 
 def read_header(path, name):
-    """Returns the groups and a dict of type name to (definition, header)."""
-    groups, types = [], {}
-    doc_block = None
-    previous_end, previous_kind = 0, None
     text = code_of(path.read_text())
+    header = Header(name, intro_of(text))
+    doc_block, previous_end, previous_kind = None, 0, None
     for match in ITEM.finditer(text):
         kind, item = match.lastgroup, match.group()
+        doc = parse_doc(doc_block) if doc_block else None
         if kind == "function":
             function = parse_function(item, name)
             adjacent = previous_kind == "function" and text[previous_end:match.start()].count("\n") == 1
-            if doc_block is not None:
-                groups.append(Group(parse_doc(doc_block), [function], name))
+            if doc:
+                header.groups.append(Group(doc, [function], name))
             elif adjacent:
-                groups[-1].functions.append(function)
+                header.groups[-1].functions.append(function)
             else:
                 raise HeaderError(f"{name}: {function.name} has no comment above it")
         elif kind in ("body", "other"):
-            add_type(types, item, name)
+            type_name = name_of_type(item)
+            if type_name:
+                header.types.append(Type(type_name, item, doc or Doc()))
         doc_block = item if kind == "comment" and item.startswith("/**") else None
         previous_end, previous_kind = match.end(), kind
-    return groups, types
+    return header
 
 
-def add_type(types, item, header):
-    """Notes a struct, enum or function type by the name that a prototype uses; opaque handles say nothing more."""
-    match = re.match(r"(struct|enum)\s+(\w+)\s*\{", item)
-    if match:
-        types[match[2]] = (item, header)
-        return
-    match = re.match(r"typedef\b.*?\(\*(\w+)\)\s*\(", item, re.S) or re.match(r"typedef\s+u?int\w+\s+(\w+);", item)
-    if match:
-        types[match[1]] = (item, header)
+def name_of_type(item):
+    """The name that a prototype uses for a struct, enum, integer or function type; opaque handles say nothing more."""
+    for pattern in (r"(?:struct|enum)\s+(\w+)\s*\{", r"typedef\b.*?\(\*(\w+)\)\s*\(", r"typedef\s+u?int\w+\s+(\w+);"):
+        match = re.match(pattern, item, re.S)
+        if match:
+            return match[1]
+    return None
 
 
 def read_all(directory):
     """All headers of include/shard, in alphabetical order."""
-    groups, types = [], {}
-    for path in sorted(Path(directory).glob("*.h")):
-        more, more_types = read_header(path, f"shard/{path.name}")
-        groups += more
-        types.update(more_types)
-    return groups, types
+    return [read_header(path, f"shard/{path.name}") for path in sorted(Path(directory).glob("*.h"))]
 
 
 def error_meanings(directory):

@@ -1,9 +1,11 @@
 """Turns the text of our comments into mdoc: code in `back quotes`, functions(), constants, sentences on lines of their
-own. Knows mdoc, and nothing about headers."""
+own."""
 
 import re
 import textwrap
 from pathlib import Path
+
+from headers import Literal
 
 TOKEN = re.compile(r"(?P<lead>[(\[]*)(?P<core>`[^`]*`|\S+?)(?P<trail>[)\],.;:?!]*)(?=\s|$)")
 ABBREVIATIONS = ("e.g", "i.e", "etc")
@@ -71,13 +73,15 @@ def blocks(parts, own=(), arguments=()):
     """Paragraphs and lists, as headers.paragraphs() gives them."""
     lines = []
     for part in parts:
-        if isinstance(part, list):
+        if isinstance(part, Literal):
+            lines += literal(part)
+        elif isinstance(part, list):
             lines.append(".Bl -bullet")
             for item in part:
                 lines += [".It", *prose(item, own, arguments)]
             lines.append(".El")
         else:
-            if lines:
+            if lines and not lines[-1].startswith(".Ed"):
                 lines.append(".Pp")
             lines += prose(part, own, arguments)
     return lines
