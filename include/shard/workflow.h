@@ -45,7 +45,7 @@ struct shard_task_spec {
     int64_t cpu_millicores;      /* asked for; 0: one slot of the host, no share */
     int64_t memory_bytes;        /* asked for; 0: not known */
     int64_t disk_bytes;          /* asked for; 0: not known */
-    double expected_seconds;     /* 0 or NaN: not known */
+    double expected_seconds;     /* NaN, or 0 without zero_seconds_known: not known. Kept to 7 digits */
     double failure_cost_seconds; /* what a failure costs beyond the time lost, in seconds-equivalent */
     double timeout_seconds;      /* wall clock of one attempt; 0: none */
     int32_t priority;            /* larger goes first, before every rank */
@@ -54,6 +54,7 @@ struct shard_task_spec {
     int64_t min_units;           /* no subtask gets fewer; 0: 1 */
     int32_t parts;               /* subtasks wanted from the start; 0 or 1: whole. Never more than units / min_units */
     int32_t has_merge;           /* non-zero: once the subtasks are done, the task itself runs as their merge step */
+    int32_t zero_seconds_known;  /* non-zero: an expected_seconds of 0 is a fact, not the default */
 };
 
 /**

@@ -55,6 +55,19 @@ int shard__fail_task(int code, int task, const char *format, ...)
     return code;
 }
 
+int shard__fail_within(int code, const char *format, ...)
+{
+    char message[sizeof(last.message)];
+    va_list arguments;
+    va_start(arguments, format);
+    memcpy(message, last.message, sizeof(message));
+    set_detail(code, last.system_errno, last.task, format, arguments);
+    va_end(arguments);
+    size_t length = strlen(last.message);
+    snprintf(last.message + length, sizeof(last.message) - length, "%s", message);
+    return code;
+}
+
 void shard__clear_error(void)
 {
     last.code = SHARD_OK;

@@ -17,6 +17,9 @@ int shard__fail_errno(int code, int system_errno, const char *format, ...) __att
 /* The same about a task. */
 int shard__fail_task(int code, int task, const char *format, ...) __attribute__((format(printf, 3, 4)));
 
+/* Puts where it happened in front of the message of the failure just made, whose code it returns. */
+int shard__fail_within(int code, const char *format, ...) __attribute__((format(printf, 2, 3)));
+
 /* Each exported function that can fail begins with this. */
 void shard__clear_error(void);
 

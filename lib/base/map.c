@@ -55,21 +55,30 @@ static void name_insert(struct shard__namemap *map, int32_t id, shard__name_of n
     map->slots[slot] = id + 1;
 }
 
+int shard__namemap_reserve(const shard_context *context, struct shard__namemap *map, shard__name_of name_of,
+                           const void *owner)
+{
+    if ((map->count + 1) * 4 <= map->slot_count * 3)
+        return 0;
+    struct shard__namemap grown = {.slot_count = map->slot_count == 0 ? 16 : map->slot_count * 2};
+    grown.slots = shard__zalloc(context, grown.slot_count * sizeof(*grown.slots));
+    if (grown.slots == NULL)
+        return SHARD_ENOMEM;
+    for (size_t i = 0; i < map->slot_count; i++)
+        if (map->slots[i] != 0)
+            name_insert(&grown, map->slots[i] - 1, name_of, owner);
+    grown.count = map->count;
+    shard__namemap_free(context, map);
+    *map = grown;
+    return 0;
+}
+
 int shard__namemap_add(const shard_context *context, struct shard__namemap *map, int32_t id, shard__name_of name_of,
                        const void *owner)
 {
-    if ((map->count + 1) * 4 > map->slot_count * 3) {
-        struct shard__namemap grown = {.slot_count = map->slot_count == 0 ? 16 : map->slot_count * 2};
-        grown.slots = shard__zalloc(context, grown.slot_count * sizeof(*grown.slots));
-        if (grown.slots == NULL)
-            return SHARD_ENOMEM;
-        for (size_t i = 0; i < map->slot_count; i++)
-            if (map->slots[i] != 0)
-                name_insert(&grown, map->slots[i] - 1, name_of, owner);
-        grown.count = map->count;
-        shard__namemap_free(context, map);
-        *map = grown;
-    }
+    int status = shard__namemap_reserve(context, map, name_of, owner);
+    if (status < 0)
+        return status;
     name_insert(map, id, name_of, owner);
     map->count++;
     return 0;

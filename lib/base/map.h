@@ -24,6 +24,9 @@ struct shard__namemap {
 /* The id of a name, or -1. */
 int32_t shard__namemap_find(const struct shard__namemap *map, const char *name, size_t bytes, shard__name_of name_of,
                             const void *owner);
+/* Room for one more, so that the next add cannot fail. 0 or SHARD_ENOMEM. */
+int shard__namemap_reserve(const shard_context *context, struct shard__namemap *map, shard__name_of name_of,
+                           const void *owner);
 /* Adds an id whose name is not in the map; name_of must already know it. 0 or SHARD_ENOMEM (unchanged). */
 int shard__namemap_add(const shard_context *context, struct shard__namemap *map, int32_t id, shard__name_of name_of,
                        const void *owner);

@@ -35,7 +35,8 @@ struct shard__csr {
     int32_t *ids;
 };
 
-/* Names end to end, each with a NUL; name i begins at offsets[i] and has offsets[i + 1] - offsets[i] - 1 bytes. */
+/* Names end to end, each with a NUL; name i begins at offsets[i] and has offsets[i + 1] - offsets[i] - 1 bytes. Tasks
+   that were given no name have the text "t<id>" but no place in the map: find through shard__names_find. */
 struct shard__names {
     uint32_t *offsets;
     char *text;
@@ -100,6 +101,16 @@ static inline int64_t shard__workflow_units(const struct shard_workflow *workflo
 static inline const char *shard__workflow_task_name(const struct shard_workflow *workflow, int32_t task)
 {
     return workflow->task_names.text + workflow->task_names.offsets[task];
+}
+
+static inline const void *shard__workflow_payload(const struct shard_workflow *workflow, int32_t task,
+                                                  size_t *ret_bytes)
+{
+    *ret_bytes = 0;
+    if (workflow->payload_offsets == NULL)
+        return NULL;
+    *ret_bytes = (size_t)(workflow->payload_offsets[task + 1] - workflow->payload_offsets[task]);
+    return *ret_bytes == 0 ? NULL : workflow->payloads + workflow->payload_offsets[task];
 }
 
 #endif
