@@ -1,0 +1,29 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef SHARD_ADAPTER_COMMON_CHECK_H
+#define SHARD_ADAPTER_COMMON_CHECK_H
+
+/* What every store refuses in its arguments before it looks at what it has, and the messages that stores share. */
+
+#include <stdint.h>
+
+#include <shard/store.h>
+
+/* Copies the struct and checks it: shape, names. 0, SHARD_EINVAL, SHARD_ELIMIT or SHARD_EVERSION. */
+int shard__check_create(const struct shard_store_create *theirs, struct shard_store_create *ret_create);
+
+/* The same, with each record: seq without gaps, ids and enums in range, details that are there. */
+int shard__check_commit(const struct shard_commit *theirs, struct shard_commit *ret_commit);
+
+/* The arguments of acquire; of renew, with any owner. */
+int shard__check_lease(const char *run, const char *owner, int64_t lease_ms);
+
+/* SHARD_EHELD, "lease of run 'a' is held by 'b' until 12:04:11 UTC". */
+int shard__fail_held(const shard_context *context, const char *run, const char *owner, int64_t remaining_ns);
+
+/* SHARD_EFENCED, with what holds the run now. */
+int shard__fail_fenced(const char *run, int64_t epoch, int64_t current_epoch, const char *owner);
+
+/* SHARD_ECONFLICT, for a commit that does not follow the last record. */
+int shard__fail_seq(const char *run, int64_t first_seq, int64_t last_seq);
+
+#endif
