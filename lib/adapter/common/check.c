@@ -89,8 +89,8 @@ int shard__check_lease(const char *run, const char *owner, int64_t lease_ms)
     if (status == 0)
         status = shard__check_name(owner, "owner");
     if (status == 0 && (lease_ms < 1 || lease_ms > INT64_C(1000) * 1000000000))
-        status = shard__fail(SHARD_EINVAL, "run '%s': a lease of %lld ms, expected 1 to 10^12", run,
-                             (long long)lease_ms);
+        status =
+            shard__fail(SHARD_EINVAL, "run '%s': a lease of %lld ms, expected 1 to 10^12", run, (long long)lease_ms);
     return status;
 }
 

@@ -75,8 +75,7 @@ int shard__memory_check_epoch(const struct shard__memory_run *run, int64_t epoch
 
 /* Functions of the port that have files of their own. */
 int shard__memory_commit(void *self, shard_sink *sink, shard_token token, const struct shard_commit *theirs);
-int shard__memory_load(void *self, shard_sink *sink, shard_token token, const char *name,
-                       enum shard_load_flags flags);
+int shard__memory_load(void *self, shard_sink *sink, shard_token token, const char *name, enum shard_load_flags flags);
 
 /* Frees the records of a run. */
 void shard__memory_free_records(const struct shard__memory_store *store, struct shard__memory_run *run);
