@@ -146,21 +146,22 @@ SHARD_API int shard_forest_contributions(const shard_forest *forest, const struc
 typedef struct shard_forest_block shard_forest_block;
 
 /**
- * Makes a block of rows of one side, TASK or HOST, for pairs. `columns` says which feature each column of the block is.
+ * Makes a block of rows of one side of pairs. `columns` says which feature each column of the block is.
  *
- * A feature may be in one block of a pair only. Rows are NaN until they are set.
+ * Rows are NaN until they are set. What is kept for a row takes 8 bytes a tree.
  *
  * Returns 0 and the block, which shard_forest_block_free() ends, before the forest.
- * Errors: SHARD_EINVAL (a feature that is not there or comes twice), SHARD_ENOMEM.
+ * Errors: SHARD_EINVAL (a side that is neither TASK nor HOST, a feature that is not there or comes twice),
+ * SHARD_ENOMEM.
  */
-SHARD_API int shard_forest_block_new(const shard_forest *forest, const int32_t *columns, int32_t column_count,
-                                     int32_t rows, shard_forest_block **ret_block);
+SHARD_API int shard_forest_block_new(const shard_forest *forest, enum shard_feature_group side, const int32_t *columns,
+                                     int32_t column_count, int32_t rows, shard_forest_block **ret_block);
 
 /**
  * Sets rows of a block, from `first` on, and computes what they decide alone: in each tree, which leaves are left.
  *
  * Returns 0.
- * Errors: SHARD_EINVAL (rows that do not fit).
+ * Errors: SHARD_EINVAL (rows that do not fit), SHARD_ENOMEM.
  */
 SHARD_API int shard_forest_block_set(shard_forest_block *block, int32_t first, const struct shard_matrix *rows);
 
@@ -173,15 +174,16 @@ SHARD_API void shard_forest_block_free(shard_forest_block *block);
  * Evaluates pairs of rows to margins, the same bits as shard_forest_margins() on the rows put together.
  *
  * Features in neither block are missing, unless `pairs->pair_features` has them: its columns are then the features of
- * `pair_columns`, in that order.
+ * `pair_columns`, in that order. Each sum begins with the pair's base margin where `base_margins` is not NULL.
  *
  * Returns 0. Any thread, as long as nobody sets rows of the blocks.
- * Errors: SHARD_EINVAL (blocks of another forest, or that share a feature), SHARD_ENOENT (a pair whose row is not
- * there), SHARD_EVERSION, SHARD_ENOMEM.
+ * Errors: SHARD_EINVAL (blocks of another forest or of the wrong side, or a feature that comes from two places),
+ * SHARD_ENOENT (a pair whose row is not there), SHARD_EVERSION, SHARD_ENOMEM.
  */
 SHARD_API int shard_forest_pair_margins(const shard_forest *forest, const shard_forest_block *tasks,
                                         const shard_forest_block *hosts, const struct shard_pairs *pairs,
-                                        const int32_t *pair_columns, int32_t pair_column_count, float *ret_margins);
+                                        const int32_t *pair_columns, int32_t pair_column_count,
+                                        const float *base_margins, float *ret_margins);
 
 /** A predictor made of forests. Zero is the default of each field. */
 struct shard_forest_predictor_config {

@@ -1,0 +1,246 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Rows to margins through the walk layout. A walk down a tree waits for memory at each step, so eight go on at a time:
+ * eight trees for one row, or eight rows for one tree. The sum of a row is taken in the order of the trees, in float32,
+ * as XGBoost does; so all ways give its bits.
+ */
+
+#include "evaluate.h"
+
+#include <string.h>
+
+#include "base/error.h"
+
+/* Written out, since the eight positions must stay in registers. */
+#define EIGHT(do_one) do_one(0) do_one(1) do_one(2) do_one(3) do_one(4) do_one(5) do_one(6) do_one(7)
+
+#define ALWAYS_INLINE static inline __attribute__((always_inline))
+
+/* The step i = base + (below < key), where base is 2i or left: two instructions, for which compilers take four. */
+ALWAYS_INLINE size_t advance(size_t twice_or_left, uint32_t below, uint32_t key)
+{
+    return twice_or_left + (below < key);
+}
+
+#if defined(__x86_64__) && defined(__GNUC__)
+#define HEAP_STEP(i, node_array, key_array)                                                             \
+    do {                                                                                                \
+        uint32_t key_ = (key_array)[(node_array)[i].key];                                               \
+        __asm__("cmpl %2, %1\n\tadcq %0, %0" : "+r"(i) : "m"((node_array)[i].below), "r"(key_) : "cc"); \
+    } while (0)
+#else
+#define HEAP_STEP(i, node_array, key_array) \
+    (i) = advance(2 * (i), (node_array)[i].below, (key_array)[(node_array)[i].key])
+#endif
+#define LINK_STEP(i, node_array, key_array) \
+    (i) = advance((node_array)[i].left, (node_array)[i].below, (key_array)[(node_array)[i].key])
+
+/* Eight padded trees for one row; a constant depth makes their addresses constant offsets. */
+ALWAYS_INLINE float add_heap(const struct shard__heap_node *nodes, const float *leaves, const uint32_t *keys, int depth,
+                             int count, float sum)
+{
+    size_t tree = (size_t)1 << depth;
+#define START(k)                                                \
+    const struct shard__heap_node *nodes##k = nodes + (k)*tree; \
+    size_t i##k = 1;
+#define STEP(k) HEAP_STEP(i##k, nodes##k, keys);
+#define ADD(k)       \
+    if ((k) < count) \
+        sum += leaves[(k)*tree + i##k - tree];
+    EIGHT(START)
+    for (int level = 0; level < depth; level++) {
+        EIGHT(STEP)
+    }
+    EIGHT(ADD)
+#undef START
+#undef STEP
+#undef ADD
+    return sum;
+}
+
+static float add_heap_group(const shard_forest *forest, const struct shard__group *group, const uint32_t *keys,
+                            float sum)
+{
+    const struct shard__heap_node *nodes = forest->heap + group->nodes;
+    const float *leaves = forest->heap_leaves + group->nodes;
+    int count = group->tree_count;
+    switch (group->depth) {
+#define CASE(d) \
+    case d:     \
+        return add_heap(nodes, leaves, keys, d, count, sum);
+        CASE(3)
+        CASE(4)
+        CASE(5)
+        CASE(6)
+        CASE(7)
+        CASE(8)
+#undef CASE
+    default:
+        return add_heap(nodes, leaves, keys, group->depth, count, sum);
+    }
+}
+
+/* Eight linked trees for one row. */
+static float add_link_group(const shard_forest *forest, const struct shard__group *group, const uint32_t *keys,
+                            float sum)
+{
+#define START(k)                                                               \
+    const struct shard__link_node *nodes##k = forest->links + group->links[k]; \
+    size_t i##k = 0;
+#define STEP(k) LINK_STEP(i##k, nodes##k, keys);
+#define ADD(k)                   \
+    if ((k) < group->tree_count) \
+        sum += forest->link_values[group->links[k] + i##k];
+    EIGHT(START)
+    for (int level = 0; level < group->depth; level++) {
+        EIGHT(STEP)
+    }
+    EIGHT(ADD)
+#undef START
+#undef STEP
+#undef ADD
+    return sum;
+}
+
+static float row_margin(const shard_forest *forest, const float *row, uint32_t *keys, float sum)
+{
+    shard__row_keys(row, forest->feature_count, keys);
+    for (size_t i = 0; i < forest->group_count; i++) {
+        const struct shard__group *group = &forest->groups[i];
+        if (group->kind == SHARD__GROUP_HEAP)
+            sum = add_heap_group(forest, group, keys, sum);
+        else if (group->kind == SHARD__GROUP_LINK)
+            sum = add_link_group(forest, group, keys, sum);
+        else
+            sum += shard__walk(forest->nodes + forest->trees[group->first_tree].first, row);
+    }
+    return sum;
+}
+
+/* One padded tree for eight rows, whose keys are `stride` apart. */
+ALWAYS_INLINE void add_heap_tree(const struct shard__heap_node *nodes, const float *leaves, const uint32_t *keys,
+                                 size_t stride, int depth, float *sums)
+{
+#define START(k)                                 \
+    const uint32_t *keys##k = keys + (k)*stride; \
+    size_t i##k = 1;
+#define STEP(k) HEAP_STEP(i##k, nodes, keys##k);
+#define ADD(k) sums[k] += leaves[i##k - ((size_t)1 << depth)];
+    EIGHT(START)
+    for (int level = 0; level < depth; level++) {
+        EIGHT(STEP)
+    }
+    EIGHT(ADD)
+#undef START
+#undef STEP
+#undef ADD
+}
+
+static void add_link_tree(const struct shard__link_node *nodes, const float *values, const uint32_t *keys,
+                          size_t stride, int depth, float *sums)
+{
+#define START(k)                                 \
+    const uint32_t *keys##k = keys + (k)*stride; \
+    size_t i##k = 0;
+#define STEP(k) LINK_STEP(i##k, nodes, keys##k);
+#define ADD(k) sums[k] += values[i##k];
+    EIGHT(START)
+    for (int level = 0; level < depth; level++) {
+        EIGHT(STEP)
+    }
+    EIGHT(ADD)
+#undef START
+#undef STEP
+#undef ADD
+}
+
+/* `count` is a multiple of eight here. */
+static void add_group_to_rows(const shard_forest *forest, const struct shard__group *group, const uint32_t *keys,
+                              int count, float *sums)
+{
+    size_t stride = shard__key_count(forest);
+    for (int32_t k = 0; k < group->tree_count; k++) {
+        size_t at = group->kind == SHARD__GROUP_HEAP ? group->nodes + ((size_t)k << group->depth) : group->links[k];
+        int depth = group->kind == SHARD__GROUP_HEAP ? group->depth : forest->trees[group->first_tree + k].depth;
+        for (int row = 0; row < count; row += 8) {
+            const uint32_t *row_keys = keys + (size_t)row * stride;
+            if (group->kind == SHARD__GROUP_HEAP)
+                add_heap_tree(forest->heap + at, forest->heap_leaves + at, row_keys, stride, depth, sums + row);
+            else
+                add_link_tree(forest->links + at, forest->link_values + at, row_keys, stride, depth, sums + row);
+        }
+    }
+}
+
+static void add_deep_tree_to_rows(const shard_forest *forest, int32_t tree, const float *rows, int64_t stride,
+                                  int count, float *sums)
+{
+    const struct shard__node *nodes = forest->nodes + forest->trees[tree].first;
+    for (int row = 0; row < count; row++)
+        sums[row] += shard__walk(nodes, rows + row * stride);
+}
+
+void shard__forest_block_margins(const shard_forest *forest, const float *rows, int64_t stride, int count,
+                                 uint32_t *keys, float *margins)
+{
+    size_t key_count = shard__key_count(forest);
+    float sums[SHARD__BLOCK_ROWS] = {0};
+    memcpy(sums, margins, (size_t)count * sizeof(float));
+    for (int row = 0; row < count; row++)
+        shard__row_keys(rows + row * stride, forest->feature_count, keys + (size_t)row * key_count);
+    /* The last eight may be fewer: the rest walks over zeros, and is not given out. */
+    int padded = (count + 7) / 8 * 8;
+    memset(keys + (size_t)count * key_count, 0, (size_t)(padded - count) * key_count * sizeof(uint32_t));
+    for (size_t i = 0; i < forest->group_count; i++) {
+        const struct shard__group *group = &forest->groups[i];
+        if (group->kind == SHARD__GROUP_PLAIN)
+            add_deep_tree_to_rows(forest, group->first_tree, rows, stride, count, sums);
+        else
+            add_group_to_rows(forest, group, keys, padded, sums);
+    }
+    memcpy(margins, sums, (size_t)count * sizeof(float));
+}
+
+static void plain_margins(const shard_forest *forest, const struct shard_matrix *rows, int64_t stride, float *margins)
+{
+    for (int64_t i = 0; i < rows->rows; i++)
+        for (int32_t tree = 0; tree < forest->tree_count; tree++)
+            margins[i] += shard__walk(forest->nodes + forest->trees[tree].first, rows->values + i * stride);
+}
+
+static int walk_margins(const shard_forest *forest, const struct shard_matrix *rows, int64_t stride, float *margins)
+{
+    enum { ON_STACK = 4096 };
+    uint32_t small[ON_STACK], *keys = small;
+    size_t needed = shard__key_count(forest) * (rows->rows < 8 ? 1 : SHARD__BLOCK_ROWS);
+    if (needed > ON_STACK && (keys = shard__realloc(forest->context, NULL, 0, needed * sizeof(uint32_t))) == NULL)
+        return SHARD_ENOMEM;
+    if (rows->rows < 8)
+        for (int64_t i = 0; i < rows->rows; i++)
+            margins[i] = row_margin(forest, rows->values + i * stride, keys, margins[i]);
+    else
+        for (int64_t i = 0; i < rows->rows; i += SHARD__BLOCK_ROWS) {
+            int64_t left = rows->rows - i;
+            shard__forest_block_margins(forest, rows->values + i * stride, stride,
+                                        left < SHARD__BLOCK_ROWS ? (int)left : SHARD__BLOCK_ROWS, keys, margins + i);
+        }
+    if (keys != small)
+        shard__release(forest->context, keys, needed * sizeof(uint32_t));
+    return 0;
+}
+
+int shard_forest_margins(const shard_forest *forest, const struct shard_matrix *rows, const float *base_margins,
+                         float *ret_margins)
+{
+    shard__clear_error();
+    int64_t stride = rows->stride != 0 ? rows->stride : forest->feature_count;
+    if (rows->rows < 0 || stride < forest->feature_count)
+        return shard__fail(SHARD_EINVAL, "%lld rows of %lld floats, expected at least %d floats a row",
+                           (long long)rows->rows, (long long)stride, forest->feature_count);
+    for (int64_t i = 0; i < rows->rows; i++)
+        ret_margins[i] = base_margins != NULL ? base_margins[i] : forest->base_margin;
+    if (!forest->plain)
+        return walk_margins(forest, rows, stride, ret_margins);
+    plain_margins(forest, rows, stride, ret_margins);
+    return 0;
+}

@@ -1,0 +1,188 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef SHARD_PREDICT_FOREST_H
+#define SHARD_PREDICT_FOREST_H
+
+/*
+ * A loaded forest: its trees as the file has them (for the plain walk and for tree SHAP), and the two layouts that
+ * evaluate fast. Nothing here changes after loading.
+ */
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include <shard/forest.h>
+
+#include "base/alloc.h"
+
+/* A node. An inner node sends x left if x < value; the right child follows the left one. */
+struct shard__node {
+    float value;      /* threshold; of a leaf what it adds to the margin */
+    int32_t left;     /* index in its tree; -1: a leaf */
+    uint32_t feature; /* and, in the top bit, whether missing goes left */
+};
+
+enum { SHARD__MAX_DEPTH = 256, SHARD__MAX_FEATURES = 1 << 20, SHARD__MASK_LEAVES = 64 };
+#define SHARD__MISSING_LEFT 0x80000000u
+
+struct shard__tree {
+    size_t first; /* of its nodes */
+    int32_t node_count;
+    int32_t depth;
+    int32_t leaf_count;
+};
+
+struct shard__attribute {
+    char *name;
+    char *value;
+};
+
+/*
+ * Walk layout. Floats become unsigned numbers of the same order; `below` is the threshold's number less one, so that a
+ * row goes right where below < key. A row has two lanes of keys: what is missing is the smallest number in the first
+ * lane (goes left) and the largest in the second (goes right). So a step has no branch, and eight walks go on at a
+ * time.
+ *
+ * Trees of a group are either padded to one depth, where a step is i = 2i + (below < key); or, when that would take
+ * much memory, linked: i = left + (below < key), and a leaf leads to itself.
+ */
+struct shard__heap_node {
+    uint32_t below;
+    uint32_t key; /* index into the row's keys */
+};
+
+struct shard__link_node {
+    uint32_t below;
+    uint16_t key;
+    uint16_t left;
+};
+
+enum { SHARD__GROUP_TREES = 8, SHARD__HEAP_DEPTH = 8, SHARD__LINK_NODES = 1 << 16 };
+
+enum shard__group_kind { SHARD__GROUP_HEAP, SHARD__GROUP_LINK, SHARD__GROUP_PLAIN };
+
+/* Trees that follow each other; the last group of a kind may have fewer than eight. Of a plain group there is one. */
+struct shard__group {
+    enum shard__group_kind kind;
+    int32_t first_tree;
+    int32_t tree_count;
+    int32_t depth; /* of the deepest tree */
+    size_t nodes;  /* HEAP: tree k is at nodes + (k << depth): its root at index 1, its leaves from index 0 on */
+    size_t links[SHARD__GROUP_TREES]; /* LINK: where tree k is */
+};
+
+/*
+ * Mask layout (QuickScorer, Lucchese and others 2015): the inner nodes of all trees by feature and threshold. A node
+ * that sends a row right clears the leaves of its left subtree; the first leaf that is left is the exit leaf.
+ */
+struct shard__mask_node {
+    uint32_t below;
+    int32_t tree;
+    uint64_t keep; /* the leaves that stay when the node sends right */
+};
+
+struct shard__masks {
+    struct shard__mask_node *nodes; /* by feature, missing goes left before missing goes right, then ascending */
+    size_t node_count;
+    size_t *begins; /* of list 2 * feature + (missing goes right); 2 * feature_count + 1 of them */
+    float *leaves;  /* SHARD__MASK_LEAVES of each tree, from the left */
+};
+
+struct shard_forest {
+    const shard_context *context;
+    struct shard__node *nodes;
+    size_t node_capacity;
+    float *covers; /* of each node: the sum of the hessian */
+    size_t cover_capacity;
+    size_t node_count;
+    struct shard__tree *trees;
+    size_t tree_capacity;
+    int32_t tree_count; /* that are evaluated */
+    int32_t feature_count;
+    char **feature_names; /* feature_count of them, or NULL */
+    size_t feature_name_count;
+    size_t feature_name_capacity;
+    struct shard__attribute *attributes;
+    size_t attribute_count;
+    size_t attribute_capacity;
+    enum shard_objective objective;
+    float base_score;
+    float base_margin;
+    int32_t round_count;
+    int32_t best_iteration;
+    int32_t version[3];
+    int32_t max_depth;
+    int32_t max_leaves;
+    char digest[65];
+    int plain; /* asked for the plain walk alone */
+
+    struct shard__group *groups;
+    size_t group_count;
+    struct shard__heap_node *heap;
+    float *heap_leaves;
+    size_t heap_count;
+    struct shard__link_node *links;
+    float *link_values;
+    size_t link_count;
+
+    struct shard__masks masks; /* nodes NULL: a tree has too many leaves */
+    int lead_high;             /* the leftmost leaf is the highest bit (AVX-512), else the lowest */
+    int use_avx512;
+};
+
+/* Reads and checks a model into an empty forest. Frees nothing on failure: that is shard_forest_free()'s. */
+int shard__forest_parse(shard_forest *forest, const void *bytes, size_t size, const char *source, int32_t rounds);
+
+/* Makes the fast layouts. 0 or SHARD_ENOMEM. */
+int shard__forest_build_walk(shard_forest *forest);
+int shard__forest_build_masks(shard_forest *forest);
+
+static inline uint32_t shard__float_bits(float value)
+{
+    uint32_t bits;
+    __builtin_memcpy(&bits, &value, sizeof(bits));
+    return bits;
+}
+
+/* A number of the same order as the float; both zeros give the same. Not for NaN. */
+static inline uint32_t shard__float_order(float value)
+{
+    uint32_t bits = shard__float_bits(value + 0.0f);
+    return bits ^ (uint32_t)((int32_t)bits >> 31 | INT32_MIN);
+}
+
+/* What x's number must exceed to go right at a threshold: x < threshold goes left. */
+static inline uint32_t shard__threshold_below(float threshold)
+{
+    return shard__float_order(threshold) - 1;
+}
+
+/* The two lanes of a row's keys: `lanes` has room for 2 * count. */
+static inline void shard__row_keys(const float *row, int32_t count, uint32_t *lanes)
+{
+    for (int32_t i = 0; i < count; i++) {
+        uint32_t order = shard__float_order(row[i]);
+        uint32_t missing = row[i] != row[i] ? UINT32_MAX : 0;
+        lanes[i] = order & ~missing;
+        lanes[count + i] = order | missing;
+    }
+}
+
+/* Numbers in a row's keys. */
+static inline size_t shard__key_count(const shard_forest *forest)
+{
+    return 2 * (size_t)forest->feature_count;
+}
+
+/* One tree by the plain walk: the leaf's value. */
+static inline float shard__walk(const struct shard__node *nodes, const float *row)
+{
+    const struct shard__node *node = nodes;
+    while (node->left >= 0) {
+        float x = row[node->feature & ~SHARD__MISSING_LEFT];
+        int right = x != x ? (node->feature & SHARD__MISSING_LEFT) == 0 : !(x < node->value);
+        node = nodes + node->left + right;
+    }
+    return node->value;
+}
+
+#endif
