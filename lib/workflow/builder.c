@@ -12,25 +12,32 @@
 #include "base/name.h"
 #include "base/utf8.h"
 
-int shard_builder_new(shard_context *context, const char *name, shard_builder **ret_builder)
+int shard__builder_rename(shard_builder *builder, const char *name)
 {
-    shard__clear_error();
-    if (name == NULL || name[0] == '\0')
-        name = "workflow";
     int status = shard__check_name(name, "workflow");
     if (status < 0)
         return status;
+    char *copy = shard__strdup(builder->context, name);
+    if (copy == NULL)
+        return SHARD_ENOMEM;
+    shard__strfree(builder->context, builder->name);
+    builder->name = copy;
+    return 0;
+}
+
+int shard_builder_new(shard_context *context, const char *name, shard_builder **ret_builder)
+{
+    shard__clear_error();
     shard_builder *builder = shard__zalloc(context, sizeof(*builder));
     if (builder == NULL)
         return SHARD_ENOMEM;
     builder->context = context;
-    builder->name = shard__strdup(context, name);
-    if (builder->name == NULL) {
+    int status = shard__builder_rename(builder, name == NULL || name[0] == '\0' ? "workflow" : name);
+    if (status < 0)
         shard__release(context, builder, sizeof(*builder));
-        return SHARD_ENOMEM;
-    }
-    *ret_builder = builder;
-    return 0;
+    else
+        *ret_builder = builder;
+    return status;
 }
 
 static void free_pairs(const shard_context *context, struct shard__pairs *pairs)
@@ -187,6 +194,13 @@ static shard_task_id append_task(shard_builder *builder, const struct shard_task
     return shard__name_list_add(builder->context, &builder->tasks, spec->name, name_bytes);
 }
 
+static int is_automatic_name(int32_t id, const char *name, size_t bytes)
+{
+    char automatic[SHARD__AUTOMATIC_BYTES];
+    return bytes > 1 && name[0] == 't' && shard__automatic_name(id, automatic) == bytes &&
+           memcmp(automatic, name, bytes) == 0;
+}
+
 /* Checks a task's name, of no bytes when it is automatic. */
 static int check_task_name(const shard_builder *builder, const char *name, size_t bytes)
 {
@@ -252,6 +266,8 @@ shard_task_id shard_builder_add_task(shard_builder *builder, const struct shard_
     if (status < 0)
         return status;
     size_t name_bytes = spec.name == NULL ? 0 : strlen(spec.name);
+    if (is_automatic_name(builder->tasks.count, spec.name, name_bytes))
+        name_bytes = 0;
     shard_task_id task = add_task(builder, &spec, name_bytes);
     return task < 0 ? fail_within_task(builder, task, spec.name, name_bytes) : task;
 }

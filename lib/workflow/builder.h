@@ -71,6 +71,9 @@ int shard__pairs_reserve(const shard_context *context, struct shard__pairs *pair
 /* Checks all that a task says of itself but its names, and fills in defaults. The message does not name the task. */
 int shard__check_spec(struct shard_task_spec *spec, struct shard__profile *ret_profile, float *ret_expected_seconds);
 
+/* Gives the workflow another name. 0, SHARD_EINVAL, SHARD_ELIMIT or SHARD_ENOMEM. */
+int shard__builder_rename(shard_builder *builder, const char *name);
+
 /* SHARD_ESTATE after the seal. */
 int shard__builder_is_open(const shard_builder *builder);
 

@@ -114,6 +114,7 @@ static int fit_builder(shard_builder *b)
 static void take_columns(struct shard_workflow *workflow, shard_builder *builder)
 {
     workflow->name = builder->name;
+    workflow->edges_are_whole = builder->edges_are_whole;
     workflow->profile_count = (int32_t)builder->profile_count;
     workflow->profiles = builder->profiles;
     workflow->task_names = builder->tasks.names;

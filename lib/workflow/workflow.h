@@ -51,6 +51,7 @@ struct shard_workflow {
     int32_t data_count;
     int32_t kind_count;
     int32_t profile_count;
+    int edges_are_whole; /* what tasks read made no edges; so when it is written and read again */
     int64_t edge_count;
     double critical_path_seconds;
     double total_seconds;

@@ -1,3 +1,7 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef SHARDRUN_LAUNCH_H
+#define SHARDRUN_LAUNCH_H
+
 /*
  * The launch layer of shardrun: runs one command on one "host" (a cgroup budget of this machine), as a plain process
  * or in an OCI container, under a small supervisor, the shim. The shim outlives the program that started it, so a
@@ -12,8 +16,6 @@
  * - One thread at a time per launch_env. Different environments are independent.
  * - Strings and arrays in options and specs are read during the call and not kept.
  */
-#ifndef SHARDRUN_LAUNCH_H
-#define SHARDRUN_LAUNCH_H
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -22,7 +24,7 @@
 #define LAUNCH_MESSAGE_MAX 512
 
 struct launch_error {
-  char text[LAUNCH_MESSAGE_MAX];
+    char text[LAUNCH_MESSAGE_MAX];
 };
 
 /* ------------------------------------------------------------------------------------------------------------------
@@ -35,18 +37,18 @@ struct launch_env;
 enum launch_layout { LAUNCH_LAYOUT_NONE, LAUNCH_LAYOUT_V1, LAUNCH_LAYOUT_HYBRID, LAUNCH_LAYOUT_V2 };
 
 struct launch_env_options {
-  /* Absolute path of a directory for root filesystems and scratch files; made if absent, with its parents. */
-  const char *state_dir;
-  /* Names the cgroup <own cgroup>/shardrun-<id>. The same id after a restart finds the same groups again. */
-  const char *id;
-  /* The shim; NULL looks beside the running program, then in the libexec directory of the installation. */
-  const char *shim_path;
-  /* "crun", "runc" or a path; NULL takes crun, else runc, whichever works. Looked at only with want_containers. */
-  const char *runtime;
-  /* Finds an OCI runtime and proves it by running one container; opening fails with a clear message if none works. */
-  bool want_containers;
-  /* Do not make cgroups even where that is possible: no limits, no out-of-memory recognition. */
-  bool without_cgroups;
+    /* Absolute path of a directory for root filesystems and scratch files; made if absent, with its parents. */
+    const char *state_dir;
+    /* Names the cgroup <own cgroup>/shardrun-<id>. The same id after a restart finds the same groups again. */
+    const char *id;
+    /* The shim; NULL looks near the running program, then in the libexec directory of the installation. */
+    const char *shim_path;
+    /* "crun", "runc" or a path; NULL takes crun, else runc, whichever works. Looked at only with want_containers. */
+    const char *runtime;
+    /* Finds an OCI runtime and proves it by running one container; opening fails with a clear message if none works. */
+    bool want_containers;
+    /* Do not make cgroups even where that is possible: no limits, no out-of-memory recognition. */
+    bool without_cgroups;
 };
 
 /* Blocks for as long as the probe container runs (some 10 ms); call it before the event loop starts. */
@@ -66,15 +68,15 @@ const char *launch_env_runtime(const struct launch_env *env);
  */
 
 struct launch_limits {
-  uint64_t memory_bytes;   /* 0: no limit. Swap is not given on top. */
-  uint32_t cpu_millicores; /* 0: no limit. 1000 is one core's worth of time. */
-  uint32_t pids;           /* 0: no limit. Threads count. */
+    uint64_t memory_bytes;   /* 0: no limit. Swap is not given on top. */
+    uint32_t cpu_millicores; /* 0: no limit. 1000 is one core's worth of time. */
+    uint32_t pids;           /* 0: no limit. Threads count. */
 };
 
 struct launch_usage {
-  uint64_t memory_bytes;
-  uint64_t cpu_ns; /* since the cgroup was made */
-  uint32_t pids;   /* 0 where the kernel does not count */
+    uint64_t memory_bytes;
+    uint64_t cpu_ns; /* since the cgroup was made */
+    uint32_t pids;   /* 0 where the kernel does not count */
 };
 
 /* Makes the budget, or sets its limits anew if it is there. Without cgroups: succeeds and does nothing. */
@@ -108,55 +110,56 @@ void launch_rootfs_close(struct launch_rootfs *rootfs); /* takes NULL */
 struct launch_attempt;
 
 struct launch_bind {
-  const char *source; /* absolute; must exist */
-  const char *target; /* absolute, inside the container */
-  bool read_only;
+    const char *source; /* absolute; must exist */
+    const char *target; /* absolute, inside the container */
+    bool read_only;
 };
 
 struct launch_spec {
-  /* The attempt directory: absolute, must NOT exist (its parent must), made by launch_start: that is what makes an
-   * attempt start at most once. Afterwards it holds `stdout`, `stderr`, `exit.json` and files of the shim. */
-  const char *dir;
-  const char *host;
-  const char *const *argv; /* ends with NULL; argv[0] is looked up in PATH of env if it has no slash */
-  const char *const *env;  /* ends with NULL, "NAME=value", nothing is inherited; NULL: PATH only (or the image's) */
-  const char *cwd;         /* absolute; NULL: the attempt directory for a process, "/" in a container */
-  struct launch_limits limits;
-  double timeout_seconds;    /* 0: none */
-  double kill_grace_seconds; /* between SIGTERM and SIGKILL, on timeout and graceful kill; 0: SIGKILL at once */
-  /* Kept bytes of each of stdout and stderr: the first half and the last half, with a marker line between;
-   * 0 is 1 MiB. The command is never blocked by it. */
-  uint64_t max_output_bytes;
-  bool oom_group; /* out of memory kills the whole attempt, not one process of it (cgroup v2 only) */
+    /* The attempt directory: absolute, must NOT exist (its parent must), made by launch_start: that is what makes an
+     * attempt start at most once. Afterwards it holds `stdout`, `stderr`, `exit.json` and files of the shim. */
+    const char *dir;
+    const char *host;
+    const char *const *argv; /* ends with NULL; argv[0] is looked up in PATH of env if it has no slash */
+    const char *const *env;  /* ends with NULL, "NAME=value", nothing is inherited; NULL: PATH only (or the image's) */
+    const char *cwd;         /* absolute; NULL: the attempt directory for a process, "/" in a container */
+    struct launch_limits limits;
+    double timeout_seconds;    /* 0: none */
+    double kill_grace_seconds; /* between SIGTERM and SIGKILL, on timeout and graceful kill; 0: SIGKILL at once */
+    /* Kept bytes of each of stdout and stderr: the first half and the last half, with a marker line between;
+     * 0 is 1 MiB. The command is never blocked by it. */
+    uint64_t max_output_bytes;
+    bool oom_group; /* out of memory kills the whole attempt, not one process of it (cgroup v2 only) */
 
-  bool container; /* all below are for containers */
-  const struct launch_rootfs *rootfs;
-  const struct launch_bind *binds;
-  size_t bind_count;
-  bool network; /* share the machine's network; else there is none, not even loopback to the machine */
+    bool container; /* all below are for containers */
+    const struct launch_rootfs *rootfs;
+    const struct launch_bind *binds;
+    size_t bind_count;
+    bool network; /* share the machine's network; else there is none, not even loopback to the machine */
 };
 
 enum launch_how {
-  LAUNCH_EXITED,   /* exit_code */
-  LAUNCH_SIGNALED, /* signal */
-  LAUNCH_FAILED,   /* the command never started; message says why */
-  LAUNCH_LOST      /* the shim died first; what it left has been killed; how the command ended is not known */
+    LAUNCH_EXITED,   /* exit_code */
+    LAUNCH_SIGNALED, /* signal */
+    LAUNCH_FAILED,   /* the command never started; message says why */
+    LAUNCH_LOST      /* the shim died first; what it left has been killed; how the command ended is not known */
 };
 
 struct launch_result {
-  enum launch_how how;
-  int exit_code;
-  int signal;
-  bool out_of_memory; /* the kernel killed at least one process of the attempt for its memory (its own counter) */
-  bool timed_out;
-  bool killed; /* launch_kill was called and took effect before the command ended by itself */
-  double wall_seconds;
-  double cpu_seconds;
-  uint64_t max_memory_bytes;
-  uint64_t stdout_dropped_bytes;
-  uint64_t stderr_dropped_bytes;
-  double ended_at; /* seconds since 1970, by the shim's clock */
-  char message[LAUNCH_MESSAGE_MAX];
+    enum launch_how how;
+    int exit_code;
+    int signal;
+    bool out_of_memory; /* the kernel killed at least one process of the attempt for its memory (its own counter) */
+    bool timed_out;
+    bool killed; /* launch_kill was called and took effect before the command ended by itself */
+    double wall_seconds;
+    double cpu_seconds;
+    uint64_t max_memory_bytes; /* most the attempt held at once; with cgroups file cache counts as far as it fits */
+    uint64_t max_rss_bytes;    /* most that its largest process held, file cache not counted */
+    uint64_t stdout_dropped_bytes;
+    uint64_t stderr_dropped_bytes;
+    double ended_at; /* seconds since 1970, by the shim's clock */
+    char message[LAUNCH_MESSAGE_MAX];
 };
 
 /*

@@ -1,0 +1,168 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+
+/*
+ * How an attempt is ended and what is left of it: signals, the sweep that leaves no process behind (double forks and
+ * new sessions included), the counters, the result file, the clean-up.
+ */
+#include "shim.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <sys/signalfd.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+#define KILL_AGAIN_NS 20000000u
+#define SWEEP_ROUND_MS 5
+#define SWEEP_ROUNDS 12000
+
+uint64_t monotonic_ns(void)
+{
+    struct timespec now;
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
+}
+
+/* The first process of a pid namespace never sees a signal that it does not catch. */
+static bool catches_term(pid_t pid)
+{
+    char path[64];
+    char *text = NULL;
+    size_t size = 0;
+    snprintf(path, sizeof path, "/proc/%d/status", (int)pid);
+    if (launch__read_file(AT_FDCWD, path, 65536, &text, &size) < 0)
+        return false;
+    const char *line = strstr(text, "\nSigCgt:");
+    uint64_t caught = line == NULL ? 0 : strtoull(line + strlen("\nSigCgt:"), NULL, 16);
+    free(text);
+    return (caught >> (SIGTERM - 1) & 1) != 0;
+}
+
+void ending_term(struct shim *shim)
+{
+    shim->term_wanted = false;
+    if (!shim->orders.container)
+        kill(-shim->command_pid, SIGTERM);
+    else if (catches_term(shim->command_pid))
+        kill(shim->command_pid, SIGTERM);
+    else
+        shim->kill_at_ns = monotonic_ns(); /* the default action of SIGTERM, which the kernel withholds from it */
+}
+
+void ending_begin(struct shim *shim)
+{
+    if (shim->kill_at_ns != 0)
+        return;
+    shim->kill_at_ns = monotonic_ns() + (uint64_t)(shim->orders.kill_grace_seconds * 1e9);
+    if (shim->command_pid == 0)
+        shim->term_wanted = true;
+    else if (shim->orders.kill_grace_seconds > 0)
+        ending_term(shim);
+}
+
+/* With the shim as subreaper, whoever loses its parent becomes a child, so killing children again and again gets all.
+ */
+static void kill_children(void)
+{
+    char *text = NULL;
+    size_t size = 0;
+    char path[64];
+    snprintf(path, sizeof path, "/proc/self/task/%d/children", (int)getpid());
+    if (launch__read_file(AT_FDCWD, path, (size_t)16 << 20, &text, &size) < 0)
+        return;
+    for (char *at = text; *at != '\0';) {
+        char *end = NULL;
+        long pid = strtol(at, &end, 10);
+        if (end == at)
+            break;
+        if (pid > 1)
+            kill((pid_t)pid, SIGKILL);
+        at = end;
+    }
+    free(text);
+}
+
+void ending_kill(struct shim *shim, uint64_t now_ns)
+{
+    launch__group_kill(&shim->orders.group);
+    kill_children();
+    shim->kill_at_ns = now_ns + KILL_AGAIN_NS;
+}
+
+void ending_sweep(struct shim *shim)
+{
+    for (int round = 0; round < SWEEP_ROUNDS; round++) {
+        pid_t pid;
+        do
+            pid = waitpid(-1, NULL, WNOHANG);
+        while (pid > 0);
+        if (pid < 0)
+            return;
+        launch__group_kill(&shim->orders.group);
+        kill_children();
+        stream_pump(&shim->out);
+        stream_pump(&shim->err);
+        struct pollfd wait = {.fd = shim->signal_fd, .events = POLLIN};
+        struct signalfd_siginfo info;
+        if (poll(&wait, 1, SWEEP_ROUND_MS) > 0 && read(shim->signal_fd, &info, sizeof info) < 0)
+            return;
+    }
+    if (shim->result.message[0] == '\0')
+        snprintf(shim->result.message, sizeof shim->result.message, "a process of the attempt does not die of SIGKILL");
+}
+
+static void read_counters(struct shim *shim)
+{
+    struct launch_result *result = &shim->result;
+    const struct launch__group *group = &shim->orders.group;
+    struct rusage usage;
+    getrusage(RUSAGE_CHILDREN, &usage);
+    result->cpu_seconds = (double)(usage.ru_utime.tv_sec + usage.ru_stime.tv_sec) +
+                          (double)(usage.ru_utime.tv_usec + usage.ru_stime.tv_usec) / 1e6;
+    struct launch_usage counted;
+    if (launch__group_usage(group, &counted) == 0 && counted.cpu_ns > 0)
+        result->cpu_seconds = (double)counted.cpu_ns / 1e9;
+    result->max_memory_bytes = launch__group_peak_memory(group);
+    if (result->max_memory_bytes == 0)
+        result->max_memory_bytes = result->max_rss_bytes;
+    result->out_of_memory = launch__group_oom_kills(group) > 0;
+    if (result->how == LAUNCH_FAILED && result->out_of_memory)
+        snprintf(result->message, sizeof result->message,
+                 "the memory limit of %" PRIu64 " bytes is too small for the OCI runtime to start the command",
+                 shim->orders.limits.memory_bytes);
+}
+
+/* A process that was just reaped may still count for a moment. */
+static void remove_group(const struct launch__group *group)
+{
+    for (int round = 0; round < 200 && launch__group_remove(group) == -EBUSY; round++) {
+        launch__group_kill(group);
+        nanosleep(&(struct timespec){.tv_nsec = 1000000}, NULL);
+    }
+}
+
+int ending_finish(struct shim *shim)
+{
+    struct launch_result *result = &shim->result;
+    struct timespec now;
+    stream_finish(&shim->out);
+    stream_finish(&shim->err);
+    result->stdout_dropped_bytes = shim->out.dropped;
+    result->stderr_dropped_bytes = shim->err.dropped;
+    result->wall_seconds = shim->began_ns == 0 ? 0 : (double)(monotonic_ns() - shim->began_ns) / 1e9;
+    clock_gettime(CLOCK_REALTIME, &now);
+    result->ended_at = (double)now.tv_sec + (double)now.tv_nsec / 1e9;
+    read_counters(shim);
+    remove_group(&shim->orders.group);
+    launch__remove_tree(shim->dir_fd, LAUNCH__FILE_RUNTIME);
+    launch__remove_tree(shim->dir_fd, LAUNCH__FILE_PID);
+    return launch__result_write(shim->dir_fd, result);
+}
