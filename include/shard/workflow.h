@@ -239,7 +239,18 @@ SHARD_API shard_task_id shard_workflow_find_task(const shard_workflow *workflow,
 SHARD_API shard_data_id shard_workflow_find_data(const shard_workflow *workflow, const char *name);
 SHARD_API const char *shard_workflow_kind_name(const shard_workflow *workflow, int32_t kind_id);
 
-/** Text formats. AUTO looks at the text itself. */
+/**
+ * Text formats. AUTO looks at the text itself.
+ *
+ * NATIVE is what workflow.schema.json describes (installed to share/libshard). WFFORMAT is the WfCommons record of a
+ * run, versions 1.2 to 1.5: a task's name is its id (before 1.5 its name), the kind its category, its program, or its
+ * name without the number; expected_seconds is the recorded runtime, where 0 is known; requests stay 0, because what
+ * was used is not what was asked for. The payload is JSON for a replay, without what was not recorded:
+ * {"replay": {"runtime_seconds", "cpu_percent", "cores", "memory_bytes", "read_bytes", "written_bytes"}, "program",
+ * "arguments"}. Its edges are the parents and children that it lists, and no others; the first task that lists a file
+ * as output is its producer; what a task reads of another that is not among its ancestors is left out, with a warning
+ * in the log.
+ */
 enum shard_format { SHARD_FORMAT_AUTO = 0, SHARD_FORMAT_NATIVE = 1, SHARD_FORMAT_WFFORMAT = 2 };
 
 /** What reading a text found, also when it failed. */
@@ -250,14 +261,16 @@ struct shard_parse_report {
     int line;                 /* 1-based place of the first error, 0: not known */
     int column;
     char pointer[512];  /* JSON pointer of the first error, "" for the whole */
-    int64_t file_count; /* pieces of data, or the file entries inside the tasks of older WfFormat versions */
+    int64_t file_count; /* different pieces of data, wherever the format lists them */
 };
 
 /**
- * Reads a workflow from JSON text: the native format (see workflow.schema.json) or WfFormat 1.2 to 1.5.
+ * Reads a workflow from JSON text.
  *
- * `source` names the text in messages (a path) and may be NULL. `ret_report` may be NULL; it is the one output that is
- * written on failure too.
+ * `source` names the text in messages (a path) and may be NULL; messages are "source:line:column: /json/pointer: what is
+ * wrong, what was expected". `ret_report` may be NULL; it is the one output that is written on failure too. Text is
+ * UTF-8, less than 1 GiB, at most 256 deep; a key that an object has twice is an error, in the native format also one
+ * that is not known.
  *
  * Returns 0 and a workflow.
  * Errors: SHARD_EPARSE and SHARD_EINVAL (message has source, line or JSON pointer, and what was expected),
@@ -270,7 +283,7 @@ SHARD_API int shard_workflow_parse(shard_context *context, const char *text, siz
 /**
  * Writes a workflow as native JSON, one task a line; what shard_workflow_parse() reads back is the same workflow.
  *
- * A payload that is JSON text stands as it is, any other as base64.
+ * A payload that is JSON text without line breaks stands as it is, any other as base64.
  *
  * Returns 0, a NUL-terminated text to be freed with shard_free(), and its length without the NUL.
  * Errors: SHARD_ENOMEM.

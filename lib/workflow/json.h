@@ -60,6 +60,9 @@ void shard__json_free(struct shard__json *json);
    SHARD_ENOMEM. */
 int shard__json_is_line(const shard_context *context, const void *bytes, size_t size, int max_depth);
 
+/* Decodes the escape behind the backslash before *p to *out; moves both on. NULL, or what is wrong. */
+const char *shard__json_decode_escape(char **p, char **out);
+
 static inline enum shard__json_type shard__json_type(const struct shard__json *json, uint32_t node)
 {
     return (enum shard__json_type)json->nodes[node].type;

@@ -17,62 +17,12 @@
 
 #include "wfformat.h"
 
-/* Strings of the text, and what each stands for. */
-struct entry {
-    uint32_t text;  /* node of the string */
-    uint32_t value; /* node of an execution record, or a task's id */
-};
-
-struct index {
-    const struct shard__json *json;
-    struct entry *entries;
-    size_t count;
-    size_t capacity;
-    struct shard__namemap map;
-};
-
 struct importer {
     struct shard__reader *reader;
     int is_legacy;
     int counts_in_kilobytes;
-    struct index index; /* legacy: tasks by id; else execution records by task id */
+    struct shard__wf_index index; /* legacy: tasks by id; else execution records by task id */
 };
-
-static const char *entry_text(const void *owner, int32_t id, size_t *ret_bytes)
-{
-    const struct index *index = owner;
-    const char *text = shard__json_string(index->json, index->entries[id].text);
-    *ret_bytes = strlen(text);
-    return text;
-}
-
-/* The value of a text, or -1. */
-static int64_t index_find(const struct index *index, const char *text)
-{
-    int32_t at = shard__namemap_find(&index->map, text, strlen(text), entry_text, index);
-    return at < 0 ? -1 : (int64_t)index->entries[at].value;
-}
-
-/* Adds a text that is not there. */
-static int index_add(struct index *index, uint32_t text, uint32_t value)
-{
-    const shard_context *context = index->json->context;
-    int status = shard__grow(context, &index->entries, &index->capacity, index->count + 1, sizeof(*index->entries));
-    if (status < 0)
-        return status;
-    index->entries[index->count] = (struct entry){text, value};
-    status = shard__namemap_add(context, &index->map, (int32_t)index->count, entry_text, index);
-    if (status == 0)
-        index->count++;
-    return status;
-}
-
-static void index_free(struct index *index)
-{
-    const shard_context *context = index->json->context;
-    shard__release(context, index->entries, index->capacity * sizeof(*index->entries));
-    shard__namemap_free(context, &index->map);
-}
 
 static int read_version(struct shard__reader *reader, int *ret_is_legacy)
 {
@@ -137,10 +87,10 @@ static int index_records(struct importer *importer, uint32_t workflow)
         if (status < 0)
             break;
         const char *text = shard__json_string(json, id);
-        if (index_find(&importer->index, text) >= 0)
+        if (shard__wf_index_find(&importer->index, text) >= 0)
             status = shard__json_fail(json, id, SHARD_EEXIST, "task '%.80s' has been executed once already", text);
         else
-            status = index_add(&importer->index, id, item);
+            status = shard__wf_index_add(&importer->index, id, item);
     }
     return status;
 }
@@ -203,7 +153,7 @@ static int read_record(struct importer *importer, uint32_t item, const char *ref
                                             .read_bytes = -1,
                                             .written_bytes = -1,
                                             .counts_in_kilobytes = importer->counts_in_kilobytes};
-    int64_t from = importer->is_legacy ? (int64_t)item : index_find(&importer->index, reference);
+    int64_t from = importer->is_legacy ? (int64_t)item : shard__wf_index_find(&importer->index, reference);
     return from < 0 ? 0 : shard__wf_read_record(importer->reader, (uint32_t)from, ret_record);
 }
 
@@ -243,8 +193,8 @@ static int add_task(struct importer *importer, uint32_t item)
     if (id == 0)
         return 0;
     status = shard__json_expect(json, id, SHARD__JSON_STRING);
-    if (status == 0 && index_find(&importer->index, shard__json_string(json, id)) < 0)
-        status = index_add(&importer->index, id, (uint32_t)task);
+    if (status == 0 && shard__wf_index_find(&importer->index, shard__json_string(json, id)) < 0)
+        status = shard__wf_index_add(&importer->index, id, (uint32_t)task);
     return status;
 }
 
@@ -252,7 +202,7 @@ static int64_t find_task(const struct importer *importer, const char *reference)
 {
     const shard_builder *builder = importer->reader->builder;
     int32_t task = shard__names_find(&builder->tasks.names, builder->tasks.count, 1, reference, strlen(reference));
-    return task >= 0 || !importer->is_legacy ? task : index_find(&importer->index, reference);
+    return task >= 0 || !importer->is_legacy ? task : shard__wf_index_find(&importer->index, reference);
 }
 
 static int add_edges(struct importer *importer, uint32_t list, shard_task_id task, int are_parents)
@@ -407,6 +357,6 @@ int shard__read_wfformat(struct shard__reader *reader)
     shard_task_id task = 0;
     for (uint32_t item = tasks + 1; status == 0 && item < json->nodes[tasks].next; item = json->nodes[item].next)
         status = relate(&importer, item, task++);
-    index_free(&importer.index);
+    shard__wf_index_free(&importer.index);
     return status;
 }

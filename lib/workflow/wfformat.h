@@ -2,7 +2,9 @@
 #ifndef SHARD_WORKFLOW_WFFORMAT_H
 #define SHARD_WORKFLOW_WFFORMAT_H
 
-/* What the two files of the WfFormat importer tell each other. */
+/* What the files of the WfFormat importer tell each other. */
+
+#include "base/map.h"
 
 #include "format.h"
 
@@ -29,5 +31,25 @@ const char *shard__wf_kind(const struct shard__reader *reader, const struct shar
 
 /* Puts the payload for a replay into the reader's scratch: JSON, without what was not recorded. */
 void shard__wf_put_payload(struct shard__reader *reader, const struct shard__wf_record *record);
+
+/* Strings of the text, and what each stands for. */
+struct shard__wf_entry {
+    uint32_t text;  /* node of the string */
+    uint32_t value; /* node of an execution record, or a task's id */
+};
+
+struct shard__wf_index {
+    const struct shard__json *json;
+    struct shard__wf_entry *entries;
+    size_t count;
+    size_t capacity;
+    struct shard__namemap map;
+};
+
+/* The value of a text, or -1. */
+int64_t shard__wf_index_find(const struct shard__wf_index *index, const char *text);
+/* Adds a text that is not there. 0 or SHARD_ENOMEM. */
+int shard__wf_index_add(struct shard__wf_index *index, uint32_t text, uint32_t value);
+void shard__wf_index_free(struct shard__wf_index *index);
 
 #endif
