@@ -96,7 +96,7 @@ static int write_all(int fd, const char *bytes, size_t length)
         bytes += done;
         length -= (size_t)done;
     }
-    return fsync(fd);
+    return 0;
 }
 
 static void sync_directory_of(const char *path)
@@ -119,7 +119,7 @@ int file_write(const char *path, const char *bytes, size_t length, char **ret_pr
         status = problem(ret_problem, "write", path);
         goto out;
     }
-    if (write_all(fd, bytes, length) < 0)
+    if (write_all(fd, bytes, length) < 0 || fsync(fd) < 0)
         status = problem(ret_problem, "write", path);
     if (close(fd) < 0 && status == 0)
         status = problem(ret_problem, "write", path);
@@ -131,6 +131,17 @@ int file_write(const char *path, const char *bytes, size_t length, char **ret_pr
         sync_directory_of(path);
 out:
     free(temporary);
+    return status;
+}
+
+int file_put(const char *path, const char *bytes, size_t length, char **ret_problem)
+{
+    int fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
+    if (fd < 0)
+        return problem(ret_problem, "write", path);
+    int status = write_all(fd, bytes, length) < 0 ? problem(ret_problem, "write", path) : 0;
+    if (close(fd) < 0 && status == 0)
+        status = problem(ret_problem, "write", path);
     return status;
 }
 

@@ -15,6 +15,8 @@
 int file_read(const char *path, char **ret_bytes, size_t *ret_length, char **ret_problem);
 /* Replaces a file in one step: readers see the old bytes or the new ones, also after a power cut. */
 int file_write(const char *path, const char *bytes, size_t length, char **ret_problem);
+/* Writes a file that nobody else reads meanwhile and that need not outlive a power cut. */
+int file_put(const char *path, const char *bytes, size_t length, char **ret_problem);
 /* Makes a directory and the ones above it. */
 int directory_make(const char *path, char **ret_problem);
 /* Removes a directory with all that is in it, without following symbolic links; what is not there is a success. */

@@ -23,7 +23,7 @@ void named_paths_take(struct named_paths *paths, const char *name, char *path)
     paths->items[paths->count++] = (struct named_path){need_copy(name), path};
 }
 
-static void named_paths_clear(struct named_paths *paths)
+void named_paths_clear(struct named_paths *paths)
 {
     for (size_t i = 0; i < paths->count; i++) {
         free(paths->items[i].name);

@@ -35,6 +35,7 @@ struct named_paths {
 
 /* Adds a path, which it takes over, under a name, which it copies. */
 void named_paths_take(struct named_paths *paths, const char *name, char *path);
+void named_paths_clear(struct named_paths *paths);
 
 struct placeholders {
     struct named_paths inputs;

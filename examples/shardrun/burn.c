@@ -1,0 +1,173 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * shardrun-burn: acts one task of a replay. It gets a file of orders, each ended by NUL:
+ *
+ *   cpu SECONDS    burn so much CPU time, in as many processes as it takes within the wall time
+ *   wall SECONDS   take so long in all, if burning is faster
+ *   hold BYTES     hold so much memory meanwhile, every page touched
+ *   read PATH      read the whole file
+ *   write BYTES PATH
+ *
+ * It is linked statically, so that it runs in every root filesystem, and uses nothing of shardrun.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <math.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+enum { PAGE_BYTES = 4096, BLOCK_BYTES = 1 << 16, MOST_BURNERS = 64 };
+
+struct orders {
+    double cpu_seconds;
+    double wall_seconds;
+    size_t hold_bytes;
+};
+
+static _Noreturn void fail(const char *doing, const char *path)
+{
+    fprintf(stderr, "shardrun-burn: cannot %s '%s': %s\n", doing, path, strerror(errno));
+    exit(1);
+}
+
+static double clock_seconds(clockid_t clock)
+{
+    struct timespec now;
+    clock_gettime(clock, &now);
+    return (double)now.tv_sec + (double)now.tv_nsec / 1e9;
+}
+
+static void read_file(const char *path)
+{
+    static char block[BLOCK_BYTES];
+    int fd = open(path, O_RDONLY | O_CLOEXEC);
+    ssize_t got = fd < 0 ? -1 : 1;
+    while (got > 0)
+        got = read(fd, block, sizeof block);
+    if (got < 0)
+        fail("read", path);
+    close(fd);
+}
+
+static void write_file(const char *path, long long bytes)
+{
+    static char block[BLOCK_BYTES];
+    int fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
+    if (fd < 0)
+        fail("write", path);
+    while (bytes > 0) {
+        ssize_t done = write(fd, block, bytes < BLOCK_BYTES ? (size_t)bytes : BLOCK_BYTES);
+        if (done < 0)
+            fail("write", path);
+        bytes -= done;
+    }
+    if (close(fd) < 0)
+        fail("write", path);
+}
+
+static void burn_cpu(double seconds)
+{
+    volatile double sink = 1;
+    while (clock_seconds(CLOCK_PROCESS_CPUTIME_ID) < seconds) {
+        for (int i = 0; i < 20000; i++)
+            sink = sink * 1.0000001 + 1e-9;
+    }
+}
+
+static void burn_in_processes(const struct orders *orders)
+{
+    double wall = orders->wall_seconds > 0.001 ? orders->wall_seconds : orders->cpu_seconds;
+    int burners = wall > 0 ? (int)ceil(orders->cpu_seconds / wall - 0.05) : 1;
+    burners = burners < 1 ? 1 : burners > MOST_BURNERS ? MOST_BURNERS : burners;
+    for (int i = 1; i < burners; i++) {
+        pid_t child = fork();
+        if (child == 0) {
+            burn_cpu(orders->cpu_seconds / burners);
+            _exit(0);
+        }
+    }
+    burn_cpu(orders->cpu_seconds / burners);
+    while (wait(NULL) > 0)
+        ;
+}
+
+static void hold_memory(size_t bytes)
+{
+    if (bytes == 0)
+        return;
+    char *memory = mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    if (memory == MAP_FAILED)
+        fail("hold memory for", "a task");
+    for (size_t i = 0; i < bytes; i += PAGE_BYTES)
+        memory[i] = 1;
+}
+
+static void sleep_until(double end)
+{
+    double left = end - clock_seconds(CLOCK_MONOTONIC);
+    if (left <= 0)
+        return;
+    struct timespec rest = {(time_t)left, (long)((left - floor(left)) * 1e9)};
+    while (nanosleep(&rest, &rest) < 0 && errno == EINTR)
+        ;
+}
+
+static char *load(const char *path, size_t *ret_length)
+{
+    struct stat found;
+    int fd = open(path, O_RDONLY | O_CLOEXEC);
+    if (fd < 0 || fstat(fd, &found) < 0)
+        fail("read", path);
+    char *bytes = calloc((size_t)found.st_size + 1, 1);
+    if (bytes == NULL || read(fd, bytes, (size_t)found.st_size) != found.st_size)
+        fail("read", path);
+    close(fd);
+    *ret_length = (size_t)found.st_size;
+    return bytes;
+}
+
+/* Takes the numbers out of an order; reading and writing is done when its time has come. */
+static void obey(const char *order, bool writing, struct orders *orders)
+{
+    char *rest = NULL;
+    if (strncmp(order, "cpu ", 4) == 0)
+        orders->cpu_seconds = strtod(order + 4, NULL);
+    else if (strncmp(order, "wall ", 5) == 0)
+        orders->wall_seconds = strtod(order + 5, NULL);
+    else if (strncmp(order, "hold ", 5) == 0)
+        orders->hold_bytes = strtoull(order + 5, NULL, 10);
+    else if (strncmp(order, "read ", 5) == 0 && !writing)
+        read_file(order + 5);
+    else if (strncmp(order, "write ", 6) == 0 && writing) {
+        long long bytes = strtoll(order + 6, &rest, 10);
+        write_file(rest + 1, bytes);
+    }
+}
+
+int main(int argc, char **argv)
+{
+    double began = clock_seconds(CLOCK_MONOTONIC);
+    struct orders orders = {0};
+    size_t length = 0;
+    if (argc != 2) {
+        fputs("usage: shardrun-burn FILE\n", stderr);
+        return 2;
+    }
+    char *bytes = load(argv[1], &length);
+    for (size_t at = 0; at < length; at += strlen(bytes + at) + 1)
+        obey(bytes + at, false, &orders);
+    hold_memory(orders.hold_bytes);
+    burn_in_processes(&orders);
+    sleep_until(began + orders.wall_seconds);
+    for (size_t at = 0; at < length; at += strlen(bytes + at) + 1)
+        obey(bytes + at, true, &orders);
+    free(bytes);
+    return 0;
+}

@@ -1,0 +1,167 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Where things lie, and names as parts of paths.
+ */
+#include "place.h"
+
+#include <inttypes.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "cli.h"
+#include "files.h"
+#include "need.h"
+
+enum { LONGEST_COMPONENT = 180 };
+
+int place_parse(const char *text, struct place *ret_place, char **ret_problem)
+{
+    struct place place = {0};
+    const char *path = text != NULL ? text : PLACE_DEFAULT_STORE;
+    size_t scheme = strcspn(path, ":/");
+    bool in_memory = strcmp(path, "memory:") == 0;
+    if (strncmp(path, "sqlite:", 7) == 0) {
+        path += 7;
+    } else if (!in_memory && path[scheme] == ':') {
+        *ret_problem =
+            need_printf("there is no store of the kind '%.*s'; write PATH, sqlite:PATH or memory:", (int)scheme, path);
+        return -1;
+    }
+    if (path[0] == '\0') {
+        *ret_problem = need_copy("the store's path is empty; write PATH, sqlite:PATH or memory:");
+        return -1;
+    }
+    char *absolute = path_absolute(in_memory ? PLACE_DEFAULT_STORE : path);
+    char *directory = path_directory(absolute);
+    place.text = in_memory ? need_copy("memory:") : need_copy(path);
+    place.runs = path_join(directory, "runs");
+    place.state = path_join(directory, "state");
+    place.store = in_memory ? NULL : need_copy(absolute);
+    free(directory);
+    free(absolute);
+    *ret_place = place;
+    return 0;
+}
+
+void place_clear(struct place *place)
+{
+    free(place->text);
+    free(place->store);
+    free(place->runs);
+    free(place->state);
+    *place = (struct place){0};
+}
+
+static int open_sqlite(const struct place *place, shard_context *context, bool read_only,
+                       struct shard_store_handle *ret_store)
+{
+    char *directory = path_directory(place->store);
+    char *problem = NULL;
+    int code = CLI_DONE;
+    struct shard_sqlite_store_config config = {
+        .struct_size = sizeof config, .path = place->store, .read_only = read_only};
+    if (!read_only && directory_make(directory, &problem) < 0)
+        code = cli_error(CLI_ENVIRONMENT, "no store can be made: %s", problem);
+    else if (shard_sqlite_store_open(context, &config, ret_store) < 0)
+        code = cli_library_error("the store does not work");
+    /* A store that is too new, damaged or not there is not the command line's fault. */
+    if (code == CLI_USAGE)
+        code = CLI_ENVIRONMENT;
+    free(problem);
+    free(directory);
+    return code;
+}
+
+int place_open_store(const struct place *place, shard_context *context, bool read_only,
+                     struct shard_store_handle *ret_store)
+{
+    struct shard_memory_store_config config = {.struct_size = sizeof config, .keep_records = INT64_MAX};
+    if (place->store != NULL)
+        return open_sqlite(place, context, read_only, ret_store);
+    if (shard_memory_store_open(context, &config, ret_store) < 0)
+        return cli_library_error("the store does not work");
+    return CLI_DONE;
+}
+
+void store_close(struct shard_store_handle *store)
+{
+    if (store->port != NULL)
+        store->port->close(store->self);
+    *store = (struct shard_store_handle){0};
+}
+
+void run_place_init(struct run_place *run_place, const struct place *place, const char *run)
+{
+    char *name = encode_name(run);
+    run_place->directory = path_join(place->runs, name);
+    run_place->options = path_join(run_place->directory, "options.json");
+    run_place->epoch = path_join(run_place->directory, "epoch");
+    run_place->attempts = path_join(run_place->directory, "attempts");
+    run_place->work = path_join(run_place->directory, "work");
+    run_place->report = path_join(run_place->directory, "report.html");
+    free(name);
+}
+
+void run_place_clear(struct run_place *run_place)
+{
+    free(run_place->directory);
+    free(run_place->options);
+    free(run_place->epoch);
+    free(run_place->attempts);
+    free(run_place->work);
+    free(run_place->report);
+    *run_place = (struct run_place){0};
+}
+
+char *run_place_attempt(const struct run_place *run_place, int task, int attempt)
+{
+    return need_printf("%s/%d.%d", run_place->attempts, task, attempt);
+}
+
+char *run_place_volume(const struct run_place *run_place, const char *volume)
+{
+    char *name = encode_name(volume);
+    char *path = path_join(run_place->work, name);
+    free(name);
+    return path;
+}
+
+int run_place_make(const struct run_place *run_place, char **ret_problem)
+{
+    if (!directory_is_empty(run_place->attempts) || !directory_is_empty(run_place->work)) {
+        *ret_problem = need_printf("'%s' holds the files of another run of that name; choose another name with --run, "
+                                   "or remove it",
+                                   run_place->directory);
+        return -1;
+    }
+    if (directory_make(run_place->attempts, ret_problem) < 0)
+        return -1;
+    return directory_make(run_place->work, ret_problem) < 0 ? -1 : 0;
+}
+
+static uint64_t hash_of(const char *name)
+{
+    uint64_t hash = 0xcbf29ce484222325u;
+    for (const unsigned char *p = (const unsigned char *)name; *p != '\0'; p++)
+        hash = (hash ^ *p) * 0x100000001b3u;
+    return hash;
+}
+
+char *encode_name(const char *name)
+{
+    static const char kept[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_-+=,@.";
+    struct text text = {0};
+    for (const char *p = name; *p != '\0'; p++) {
+        bool plain = (unsigned char)*p >= 0x80 || strchr(kept, *p) != NULL;
+        if (plain && !(p == name && *p == '.'))
+            text_add(&text, p, 1);
+        else
+            text_printf(&text, "%%%02X", (unsigned)(unsigned char)*p);
+    }
+    if (text.length > LONGEST_COMPONENT) {
+        text.length = LONGEST_COMPONENT;
+        text_printf(&text, "~%016" PRIx64, hash_of(name));
+    }
+    return text_take(&text);
+}

@@ -1,0 +1,64 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef SHARDRUN_PLACE_H
+#define SHARDRUN_PLACE_H
+
+/*
+ * Where things lie. A store is one file; the runs that it knows keep their files beside it:
+ *
+ *   <directory of the store>/store.db
+ *   <directory of the store>/state/                          of the launch layer: root filesystems
+ *   <directory of the store>/runs/<run>/options.json         what `resume` goes on with
+ *                                      /epoch                highest epoch that started anything
+ *                                      /attempts/<task>.<attempt>/   ids; stdout, stderr, exit.json, task (its name)
+ *                                      /work/<volume>/<data>
+ *                                      /report.html
+ *
+ * Names of runs, volumes and data may hold any text; on disk they are encoded so that they never leave their directory.
+ */
+
+#include <stdbool.h>
+
+#include <shard/store.h>
+
+struct place {
+    char *text;  /* the store as the user wrote it, for messages and for `--store` */
+    char *store; /* absolute path of the database; NULL: in memory */
+    char *runs;
+    char *state;
+};
+
+#define PLACE_DEFAULT_STORE ".shardrun/store.db"
+
+/* Takes a store's address apart: PATH, sqlite:PATH or memory:. NULL is the default. Touches nothing. */
+int place_parse(const char *text, struct place *ret_place, char **ret_problem);
+void place_clear(struct place *place);
+
+/* Opens the store of a place; `read_only` for commands that only look. Tells an error itself; returns 0 or an exit
+ * code. */
+int place_open_store(const struct place *place, shard_context *context, bool read_only,
+                     struct shard_store_handle *ret_store);
+void store_close(struct shard_store_handle *store); /* takes one that was never opened */
+
+struct run_place {
+    char *directory;
+    char *options;
+    char *epoch;
+    char *attempts;
+    char *work;
+    char *report;
+};
+
+void run_place_init(struct run_place *run_place, const struct place *place, const char *run);
+void run_place_clear(struct run_place *run_place);
+char *run_place_attempt(const struct run_place *run_place, int task, int attempt);
+char *run_place_volume(const struct run_place *run_place, const char *volume);
+/* Makes the directories of a run, but refuses ones that hold attempts or data already. */
+int run_place_make(const struct run_place *run_place, char **ret_problem);
+
+/*
+ * A name as one component of a path: letters, digits and "_-+=,@." stay, a leading dot and every other byte below
+ * 0x80 become %XX; a name over 180 bytes is cut and gets "~" and a hash (FNV-1a, 64 bits) of the whole.
+ */
+char *encode_name(const char *name);
+
+#endif
