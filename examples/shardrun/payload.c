@@ -11,7 +11,8 @@
 #include "need.h"
 #include "placeholder.h"
 
-static const char *const keys[] = {"command", "merge", "env", "cwd", "network", "image", "replay"};
+static const char *const keys[] = {"command", "merge",  "env",     "cwd",      "network",
+                                   "image",   "replay", "program", "arguments"};
 
 static int refuse(struct payload *payload, char **ret_problem, char *problem)
 {

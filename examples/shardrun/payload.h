@@ -12,7 +12,8 @@
  *    "cwd":     "/absolute/path"                       default: the directory that the outputs go to
  *    "network": true                                   containers have none otherwise
  *    "image":   "DIR" | "oci:DIR[:TAG]"                root filesystem instead of the run's
- *    "replay":  {...}}                                 what a WfFormat file recorded (replay.h)
+ *    "replay":  {...},                                 what a WfFormat file recorded (replay.h)
+ *    "program", "arguments"}                           what ran then; for people
  */
 
 #include <jansson.h>
