@@ -1,0 +1,110 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The public accessors of a view. */
+
+#include "view.h"
+
+#include "base/error.h"
+
+int64_t shard_view_now_ns(const shard_view *view)
+{
+    return view->now_ns;
+}
+
+uint64_t shard_view_random(const shard_view *view)
+{
+    return shard__random_next(view->random);
+}
+
+int32_t shard_view_host_count(const shard_view *view)
+{
+    return view->cluster->host_count;
+}
+
+int32_t shard_view_task_count(const shard_view *view)
+{
+    return view->tasks->count(view->run);
+}
+
+static int check_host(const shard_view *view, shard_host_id host)
+{
+    if (host < 0 || host >= view->cluster->host_count)
+        return shard__fail(SHARD_ENOENT, "there is no host %d", host);
+    return 0;
+}
+
+static int check_task(const shard_view *view, shard_task_id task)
+{
+    if (task < 0 || task >= view->tasks->count(view->run))
+        return shard__fail(SHARD_ENOENT, "there is no task %d", task);
+    return 0;
+}
+
+void shard__host_describe(const struct shard__host *host, struct shard_host_view *ret_host)
+{
+    const struct shard__need *capacity = &host->capacity;
+    *ret_host = (struct shard_host_view){
+        .struct_size = sizeof(*ret_host),
+        .name = host->name,
+        .state = host->state,
+        .slots = host->slots,
+        .running = host->running,
+        .cpu_millicores = capacity->cpu_millicores,
+        .cpu_free_millicores = capacity->cpu_millicores - host->used.cpu_millicores,
+        .memory_bytes = capacity->memory_bytes,
+        .memory_free_bytes = capacity->memory_bytes == 0 ? INT64_MAX : capacity->memory_bytes - host->used.memory_bytes,
+        .disk_bytes = capacity->disk_bytes,
+        .disk_free_bytes = capacity->disk_bytes == 0 ? INT64_MAX : capacity->disk_bytes - host->used.disk_bytes,
+        .speed = host->speed,
+        .has_sample = host->has_sample,
+        .sample = host->sample,
+        .done = host->done,
+        .failures = host->failures,
+    };
+}
+
+int shard_view_host(const shard_view *view, shard_host_id host, struct shard_host_view *ret_host)
+{
+    shard__clear_error();
+    int status = check_host(view, host);
+    if (status < 0)
+        return status;
+    struct shard_host_view ours;
+    shard__host_describe(&view->cluster->hosts[host], &ours);
+    return shard__give_struct(ret_host, &ours, sizeof(ours), "host view");
+}
+
+int shard_view_task(const shard_view *view, shard_task_id task, struct shard_task_view *ret_task)
+{
+    shard__clear_error();
+    int status = check_task(view, task);
+    if (status < 0)
+        return status;
+    struct shard_task_view ours = {.struct_size = sizeof(ours)};
+    view->tasks->describe(view->run, task, &ours);
+    return shard__give_struct(ret_task, &ours, sizeof(ours), "task view");
+}
+
+int32_t shard_view_open_hosts(const shard_view *view, const shard_host_id **ret_hosts)
+{
+    *ret_hosts = view->cluster->open;
+    return view->cluster->open_count;
+}
+
+int shard_view_admits(const shard_view *view, shard_task_id task, shard_host_id host)
+{
+    shard__clear_error();
+    int status = check_host(view, host);
+    if (status == 0)
+        status = check_task(view, task);
+    if (status < 0)
+        return status;
+    struct shard__need need = view->tasks->need(view->run, task);
+    return shard__view_admits(view, &need, host);
+}
+
+double shard_view_staging_seconds(const shard_view *view, shard_task_id task, shard_host_id host)
+{
+    if (check_host(view, host) < 0 || check_task(view, task) < 0)
+        return NAN;
+    return view->tasks->staging_seconds(view->run, task, host);
+}

@@ -1,0 +1,50 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef SHARD_POLICY_VIEW_H
+#define SHARD_POLICY_VIEW_H
+
+/*
+ * What stands behind the public view: the cluster, the workflow, and the questions that only the run above can answer,
+ * as a table of functions that the run fills in. Policies of the library may look here for speed; others have the
+ * accessors of shard/policy.h.
+ */
+
+#include <shard/policy.h>
+
+#include "base/random.h"
+#include "cluster/cluster.h"
+#include "workflow/workflow.h"
+
+struct shard__view_tasks {
+    int32_t (*count)(const void *run);
+    void (*describe)(const void *run, int32_t task, struct shard_task_view *ret_task);
+    struct shard__need (*need)(const void *run, int32_t task);
+    /* The workflow's task that this one is, or comes from by splitting. */
+    int32_t (*origin)(const void *run, int32_t task);
+    int32_t (*failures)(const void *run, int32_t task);
+    int32_t (*last_host)(const void *run, int32_t task);
+    /* Of the whole task or of a subtask's share of it, on a host of speed 1; NaN: not known. */
+    double (*expected_seconds)(const void *run, int32_t task);
+    double (*staging_seconds)(const void *run, int32_t task, int32_t host);
+    /* Seconds until the first of what runs on a host is expected to end; NaN: not known. */
+    double (*host_free_seconds)(const void *run, int32_t host);
+};
+
+struct shard_view {
+    const struct shard__cluster *cluster;
+    const struct shard_workflow *workflow;
+    const struct shard__view_tasks *tasks;
+    const void *run;
+    int32_t run_number; /* tells the runs of an engine apart */
+    struct shard__random *random;
+    int64_t now_ns;
+};
+
+/* Describes a host for views, whichever struct_size the caller has: the whole of ours. */
+void shard__host_describe(const struct shard__host *host, struct shard_host_view *ret_host);
+
+static inline int shard__view_admits(const struct shard_view *view, const struct shard__need *need, int32_t host)
+{
+    return shard__host_admits(&view->cluster->hosts[host], need);
+}
+
+#endif

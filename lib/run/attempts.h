@@ -1,0 +1,71 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef SHARD_RUN_ATTEMPTS_H
+#define SHARD_RUN_ATTEMPTS_H
+
+/*
+ * The attempts that are under way in an engine, of all runs: a table of slots with generations, so that an answer to an
+ * attempt that is over is told from one to the attempt that uses its slot now; and a list for each host.
+ */
+
+#include <stdint.h>
+
+#include "cluster/cluster.h"
+
+enum shard__attempt_phase {
+    SHARD__ATTEMPT_FREE = 0,
+    SHARD__ATTEMPT_STAGING,     /* holds its host; inputs are on their way */
+    SHARD__ATTEMPT_RECORDED,    /* its start is not durable yet */
+    SHARD__ATTEMPT_STARTED,     /* the executor has it */
+    SHARD__ATTEMPT_REATTACHING, /* of an earlier life: the executor was asked, or will be */
+};
+
+struct shard__attempt {
+    uint32_t generation;
+    uint8_t phase;
+    uint8_t cancelled;      /* told to end; why is in cancel_outcome */
+    uint8_t told_executor;  /* of the cancelling */
+    uint8_t cancel_outcome; /* enum shard_outcome that its end then means, whatever the executor calls it */
+    int32_t run;
+    int32_t task;
+    int32_t host;
+    int32_t number;
+    int32_t staging; /* pieces of data on their way */
+    int32_t next_on_host, previous_on_host;
+    struct shard__need need;
+    int64_t started_ns;  /* monotonic */
+    int64_t deadline_ns; /* timeout, or end of the grace of a cancelled one; INT64_MAX: none */
+    float expected_seconds;
+    int64_t units_done;
+};
+
+struct shard__attempts {
+    shard_context *context;
+    struct shard__cluster *cluster;
+    struct shard__attempt *slots;
+    size_t capacity;
+    int32_t count;      /* slots ever used */
+    int32_t first_free; /* list through next_on_host; -1: none */
+    int32_t active;
+    int64_t next_deadline_ns; /* not later than any deadline */
+};
+
+void shard__attempts_init(struct shard__attempts *attempts, shard_context *context, struct shard__cluster *cluster);
+void shard__attempts_free(struct shard__attempts *attempts);
+
+/* Room for one more, so that the next open cannot fail. 0 or SHARD_ENOMEM. */
+int shard__attempts_reserve(struct shard__attempts *attempts);
+
+/* Takes a slot, and the need from the host. Reserve was called. Returns the slot. */
+int32_t shard__attempts_open(struct shard__attempts *attempts, int32_t run, int32_t task, int32_t host, int32_t number,
+                             const struct shard__need *need);
+
+/* Gives the slot and the need back; answers to it are stale from now on. */
+void shard__attempts_close(struct shard__attempts *attempts, int32_t slot);
+
+void shard__attempts_set_deadline(struct shard__attempts *attempts, int32_t slot, int64_t deadline_ns);
+
+/* A token names a slot and its generation; 0 is never one. The slot of a token, or -1 when it is over. */
+uint64_t shard__attempts_token(const struct shard__attempts *attempts, int32_t slot);
+int32_t shard__attempts_find(const struct shard__attempts *attempts, uint64_t token);
+
+#endif

@@ -1,0 +1,258 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* How attempts end, and what follows: successors, retries, giving up. */
+
+#include "run.h"
+
+#include <string.h>
+
+#include "base/context.h"
+#include "base/error.h"
+
+/* Frees the slot of a task's attempt. */
+static void close_attempt(struct shard__run *run, int32_t slot)
+{
+    run->tasks[run->attempts->slots[slot].task].slot = -1;
+    run->in_flight--;
+    shard__attempts_close(run->attempts, slot);
+}
+
+static void predecessor_is_done(struct shard__run *run, int32_t task)
+{
+    static const struct shard__cause cause = {.reason = SHARD_REASON_PREDECESSORS_DONE};
+    struct shard__task *hot = &run->tasks[task];
+    if (hot->state == SHARD_TASK_SPLIT) {
+        /* Its subtasks wait for it too, when it is made again because its output was lost. */
+        const struct shard__extra *extra = shard__run_extra(run, task);
+        for (int32_t i = 0; i < extra->subtask_count; i++)
+            predecessor_is_done(run, extra->first_subtask + i);
+    } else if (hot->state == SHARD_TASK_BLOCKED && --hot->missing == 0) {
+        shard__run_transition(run, task, SHARD_TASK_READY, &cause);
+        shard__run_make_ready(run, task);
+    }
+}
+
+void shard__run_release_successors(struct shard__run *run, int32_t task)
+{
+    if (task >= run->workflow->task_count)
+        return;
+    const int32_t *successors = shard__csr_row(&run->workflow->successors, task);
+    int32_t count = shard__csr_count(&run->workflow->successors, task);
+    /* They lie anywhere in memory: ask for all of them before the first is needed. */
+    for (int32_t i = 0; i < count; i++)
+        __builtin_prefetch(&run->tasks[successors[i]], 1);
+    for (int32_t i = 0; i < count; i++)
+        predecessor_is_done(run, successors[i]);
+}
+
+static int done(struct shard__run *run, int32_t slot, double seconds)
+{
+    int32_t task = run->attempts->slots[slot].task;
+    int32_t host = run->attempts->slots[slot].host;
+    if (shard__run_reserve(run, 2) < 0 || shard__data_reserve_outputs(run, task) < 0)
+        return SHARD_ENOMEM;
+    struct shard__task *hot = &run->tasks[task];
+    struct shard__cause cause = {.decision = SHARD_DECIDE_START,
+                                 .reason = (enum shard_reason_code)hot->reason,
+                                 .p_fail = (double)hot->p_fail,
+                                 .value = (double)hot->value,
+                                 .seconds = seconds,
+                                 .outcome = SHARD_OUTCOME_DONE};
+    run->cluster->hosts[host].done++;
+    close_attempt(run, slot);
+    shard__run_transition(run, task, SHARD_TASK_DONE, &cause);
+    shard__data_outputs_are_on(run, task, host);
+    if (run->policy.port->after_success != NULL)
+        run->policy.port->after_success(run->policy.self, &run->view, task, host, seconds);
+    const struct shard__extra *extra = shard__run_extra(run, task);
+    if (extra != NULL && extra->parent >= 0)
+        return shard__run_subtask_done(run, extra->parent);
+    shard__run_release_successors(run, task);
+    return 0;
+}
+
+int shard__run_give_up(struct shard__run *run, int32_t task, const struct shard__cause *cause)
+{
+    const struct shard__extra *extra = shard__run_extra(run, task);
+    int32_t parent = extra == NULL ? -1 : extra->parent;
+    if (shard__run_reserve(run, 1) < 0 ||
+        shard__grow(run->context, &run->skips, &run->skip_capacity, (size_t)run->skip_count + 64, sizeof(*run->skips)) <
+            0 ||
+        (parent >= 0 && shard__run_reserve_family(run, parent) < 0))
+        return SHARD_ENOMEM;
+    shard__run_transition(run, task, SHARD_TASK_FAILED, cause);
+    run->skips[run->skip_count++] = task;
+    if (!run->keep_going && run->stop == SHARD__GO_ON)
+        run->stop = SHARD__FAILING;
+    return parent >= 0 ? shard__run_subtask_failed(run, parent) : 0;
+}
+
+/* More memory after it ran out, as far as the largest host goes. 0: no change. */
+static int64_t more_memory(const struct shard__run *run, int32_t task, const struct shard_attempt_end *end)
+{
+    if (run->rules->memory_growth <= 1)
+        return 0;
+    int64_t base = shard__run_need(run, task).memory_bytes;
+    if (end->max_memory_bytes > base)
+        base = end->max_memory_bytes;
+    int64_t largest = 0;
+    for (int32_t i = 0; i < run->cluster->host_count; i++) {
+        const struct shard__host *host = &run->cluster->hosts[i];
+        if (host->state < SHARD_HOST_LEFT && host->capacity.memory_bytes > largest)
+            largest = host->capacity.memory_bytes;
+    }
+    double wanted = (double)base * run->rules->memory_growth;
+    return wanted >= (double)largest ? largest : (int64_t)wanted;
+}
+
+static double backoff_seconds(struct shard__run *run, const struct shard_retry *retry, int32_t failures)
+{
+    double seconds = retry->backoff_seconds;
+    for (int32_t i = 1; i < failures && seconds < retry->backoff_max_seconds; i++)
+        seconds *= 2;
+    if (seconds > retry->backoff_max_seconds)
+        seconds = retry->backoff_max_seconds;
+    return seconds * (0.5 + 0.5 * shard__random_unit(&run->random));
+}
+
+/* What follows a failure, by the budgets: a wait, or giving up. */
+static void decide_by_budget(struct shard__run *run, int32_t task, enum shard_outcome outcome,
+                             struct shard_decision *decision)
+{
+    const struct shard__extra *extra = shard__run_extra(run, task);
+    const struct shard_retry *retry = &run->rules->retry[outcome];
+    int32_t most = shard__workflow_profile(run->workflow, shard__run_origin(run, task))->max_attempts;
+    int32_t failures = extra->failures[outcome];
+    decision->kind = SHARD_DECIDE_WAIT;
+    decision->reason = SHARD_REASON_RETRY;
+    decision->value = failures;
+    decision->limit = retry->budget;
+    decision->wait_seconds = backoff_seconds(run, retry, failures);
+    if (failures > retry->budget) {
+        decision->kind = SHARD_DECIDE_GIVE_UP;
+        decision->reason = SHARD_REASON_BUDGET_SPENT;
+    } else if (most > 0 && (int32_t)run->tasks[task].attempt >= most) {
+        decision->kind = SHARD_DECIDE_GIVE_UP;
+        decision->reason = SHARD_REASON_ATTEMPTS_SPENT;
+        decision->value = run->tasks[task].attempt;
+        decision->limit = most;
+    }
+}
+
+static void decide_after_failure(struct shard__run *run, int32_t task, int32_t host,
+                                 const struct shard_attempt_end *end, enum shard_outcome outcome,
+                                 struct shard_decision *decision)
+{
+    *decision = (struct shard_decision){.struct_size = sizeof(*decision), .host = -1, .p_fail = NAN};
+    if (outcome != SHARD_OUTCOME_CANCELLED && run->policy.port->after_failure != NULL &&
+        run->policy.port->after_failure(run->policy.self, &run->view, task, host, outcome, decision) < 0)
+        decision->kind = SHARD_DECIDE_NOTHING;
+    if (decision->kind == SHARD_DECIDE_WAIT || decision->kind == SHARD_DECIDE_ESCALATE) {
+        /* The policy chooses when; how often at most stays with the budgets. */
+        struct shard_decision budget = {0};
+        decide_by_budget(run, task, outcome, &budget);
+        if (budget.kind == SHARD_DECIDE_GIVE_UP)
+            *decision = budget;
+    } else if (decision->kind != SHARD_DECIDE_GIVE_UP) {
+        decide_by_budget(run, task, outcome, decision);
+    }
+    if (decision->kind == SHARD_DECIDE_WAIT && outcome == SHARD_OUTCOME_OUT_OF_MEMORY) {
+        int64_t before = shard__run_need(run, task).memory_bytes;
+        int64_t wanted = more_memory(run, task, end);
+        if (wanted > before) {
+            decision->kind = SHARD_DECIDE_ESCALATE;
+            decision->memory_bytes = wanted;
+            decision->reason = SHARD_REASON_MORE_MEMORY;
+            decision->value = (double)wanted;
+            decision->limit = (double)before;
+        }
+    }
+}
+
+/* Puts a failed task into its back-off, or gives it up. Reserved: a record, a skip, an extra, an entry in the heap. */
+static int follow(struct shard__run *run, int32_t task, struct shard__cause *cause,
+                  const struct shard_decision *decision)
+{
+    struct shard__extra *extra = shard__run_extra(run, task);
+    cause->decision = decision->kind;
+    cause->reason = decision->reason;
+    cause->value = decision->value;
+    cause->limit = decision->limit;
+    if (decision->kind == SHARD_DECIDE_GIVE_UP)
+        return shard__run_give_up(run, task, cause);
+    if (decision->kind == SHARD_DECIDE_ESCALATE && decision->memory_bytes > 0)
+        extra->memory_bytes = decision->memory_bytes;
+    extra->retry_ns = run->now_ns + shard__seconds_to_ns(decision->wait_seconds);
+    shard__run_transition(run, task, SHARD_TASK_BACKOFF, cause);
+    return shard__heap_push(run->context, &run->backoff, (double)extra->retry_ns / 1e9, task);
+}
+
+static int failed(struct shard__run *run, int32_t slot, const struct shard_attempt_end *end, enum shard_outcome outcome,
+                  double seconds)
+{
+    int32_t task = run->attempts->slots[slot].task;
+    int32_t host = run->attempts->slots[slot].host;
+    struct shard__extra *extra = shard__run_make_extra(run, task);
+    if (extra == NULL || shard__run_reserve(run, 2) < 0 || shard__heap_reserve(run->context, &run->backoff, 1) < 0 ||
+        shard__grow(run->context, &run->skips, &run->skip_capacity, (size_t)run->skip_count + 64, sizeof(*run->skips)) <
+            0)
+        return SHARD_ENOMEM;
+    if (extra->parent >= 0 && shard__run_reserve_family(run, extra->parent) < 0)
+        return SHARD_ENOMEM;
+    char *detail = NULL;
+    if (end->message != NULL && end->message[0] != '\0' && (detail = shard__strdup(run->context, end->message)) == NULL)
+        return SHARD_ENOMEM;
+    extra = shard__run_extra(run, task);
+    struct shard__cause cause = {
+        .p_fail = (double)run->tasks[task].p_fail, .seconds = seconds, .outcome = outcome, .detail = detail};
+    int is_blamed = outcome != SHARD_OUTCOME_CANCELLED && outcome != SHARD_OUTCOME_PREEMPTED;
+    if (is_blamed && outcome != SHARD_OUTCOME_HOST_LOST)
+        run->cluster->hosts[host].failures++;
+    run->failures[outcome]++;
+    if (is_blamed) {
+        int is_first = 1;
+        for (int i = 0; i < SHARD_OUTCOME_COUNT; i++)
+            is_first &= extra->failures[i] == 0;
+        run->tasks_with_failures += is_first;
+    }
+    if (extra->failures[outcome] < UINT8_MAX)
+        extra->failures[outcome]++;
+    close_attempt(run, slot);
+    struct shard_decision decision;
+    int ends_for_good =
+        outcome == SHARD_OUTCOME_CANCELLED &&
+        (run->stop == SHARD__CANCELLING || (extra->parent >= 0 && run->tasks[extra->parent].state != SHARD_TASK_SPLIT));
+    if (ends_for_good) {
+        cause.reason = SHARD_REASON_REQUESTED;
+        shard__run_transition(run, task, SHARD_TASK_CANCELLED, &cause);
+        return 0;
+    }
+    decide_after_failure(run, task, host, end, outcome, &decision);
+    return follow(run, task, &cause, &decision);
+}
+
+int shard__run_attempt_ended(struct shard__run *run, int32_t slot, const struct shard_attempt_end *end)
+{
+    const struct shard__attempt *attempt = &run->attempts->slots[slot];
+    double seconds = end->seconds;
+    if (seconds <= 0 && attempt->started_ns > 0)
+        seconds = (double)(run->now_ns - attempt->started_ns) / 1e9;
+    if (end->outcome == SHARD_OUTCOME_DONE)
+        return done(run, slot, seconds);
+    enum shard_outcome outcome = attempt->cancelled ? (enum shard_outcome)attempt->cancel_outcome : end->outcome;
+    return failed(run, slot, end, outcome, seconds);
+}
+
+int shard__run_cancel_attempt(struct shard__run *run, int32_t slot, enum shard_outcome outcome)
+{
+    struct shard__attempt *attempt = &run->attempts->slots[slot];
+    if (attempt->cancelled)
+        return 0;
+    if (shard__effects_reserve(run->effects, 1) < 0)
+        return SHARD_ENOMEM;
+    attempt->cancelled = 1;
+    attempt->cancel_outcome = (uint8_t)outcome;
+    shard__attempts_set_deadline(run->attempts, slot, run->now_ns + run->rules->cancel_grace_ns);
+    if (attempt->phase == SHARD__ATTEMPT_STARTED || attempt->phase == SHARD__ATTEMPT_REATTACHING)
+        shard__effects_add(run->effects, SHARD__EFFECT_CANCEL, run->number, slot);
+    return 0;
+}

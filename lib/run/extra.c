@@ -1,0 +1,170 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What few tasks have, and what is asked of a task whether it has that or not. */
+
+#include "run.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "base/error.h"
+
+struct shard__extra *shard__run_extra(const struct shard__run *run, int32_t task)
+{
+    if (!run->tasks[task].has_extra)
+        return NULL;
+    return &run->extras[shard__intmap_find(&run->extra_of, (uint64_t)task)];
+}
+
+struct shard__extra *shard__run_make_extra(struct shard__run *run, int32_t task)
+{
+    struct shard__extra *extra = shard__run_extra(run, task);
+    if (extra != NULL)
+        return extra;
+    if (shard__grow(run->context, &run->extras, &run->extra_capacity, (size_t)run->extra_count + 1,
+                    sizeof(*run->extras)) < 0 ||
+        shard__intmap_set(run->context, &run->extra_of, (uint64_t)task, run->extra_count) < 0)
+        return NULL;
+    extra = &run->extras[run->extra_count++];
+    *extra = (struct shard__extra){.parent = -1, .origin = task, .count = 1, .first_subtask = -1};
+    if (task < run->workflow->task_count)
+        extra->unit_end = shard__workflow_units(run->workflow, task);
+    run->tasks[task].has_extra = 1;
+    return extra;
+}
+
+int32_t shard__run_origin(const struct shard__run *run, int32_t task)
+{
+    const struct shard__extra *extra = shard__run_extra(run, task);
+    return extra == NULL ? task : extra->origin;
+}
+
+struct shard__need shard__run_need(const struct shard__run *run, int32_t task)
+{
+    const struct shard__profile *profile = shard__workflow_profile(run->workflow, shard__run_origin(run, task));
+    struct shard__need need = {profile->cpu_millicores, profile->memory_bytes, profile->disk_bytes};
+    const struct shard__extra *extra = shard__run_extra(run, task);
+    if (extra != NULL && extra->memory_bytes > 0)
+        need.memory_bytes = extra->memory_bytes;
+    return need;
+}
+
+void shard__run_units(const struct shard__run *run, int32_t task, int64_t *ret_begin, int64_t *ret_end)
+{
+    const struct shard__extra *extra = shard__run_extra(run, task);
+    *ret_begin = extra == NULL ? 0 : extra->unit_begin;
+    *ret_end = extra == NULL ? shard__workflow_units(run->workflow, task) : extra->unit_end;
+}
+
+int shard__run_task_name(const struct shard__run *run, int32_t task, char *ret_name, size_t capacity)
+{
+    if (task < run->workflow->task_count)
+        return snprintf(ret_name, capacity, "%s", shard__workflow_task_name(run->workflow, task));
+    /* A subtask's name is its ancestors' indices behind the name of the task that was split first. */
+    int32_t indices[64];
+    int depth = 0;
+    while (task >= run->workflow->task_count && depth < 64) {
+        const struct shard__extra *extra = shard__run_extra(run, task);
+        if (extra == NULL)
+            break; /* every subtask has one */
+        indices[depth++] = extra->index;
+        task = extra->parent;
+    }
+    int length = snprintf(ret_name, capacity, "%s", shard__workflow_task_name(run->workflow, task));
+    while (depth > 0) {
+        size_t at = (size_t)length < capacity ? (size_t)length : capacity;
+        length += snprintf(ret_name + at, capacity - at, "/%d", indices[--depth]);
+    }
+    return length;
+}
+
+/* ---- what a view asks ---- */
+
+static int32_t count(const void *self)
+{
+    const struct shard__run *run = self;
+    return run->task_count;
+}
+
+static void describe(const void *self, int32_t task, struct shard_task_view *ret_task)
+{
+    const struct shard__run *run = self;
+    const struct shard__task *hot = &run->tasks[task];
+    const struct shard__extra *extra = shard__run_extra(run, task);
+    ret_task->info.struct_size = sizeof(ret_task->info);
+    shard_workflow_task(run->workflow, shard__run_origin(run, task), &ret_task->info);
+    ret_task->state = (enum shard_task_state)hot->state;
+    ret_task->host = hot->host;
+    ret_task->attempt = (int32_t)hot->attempt;
+    ret_task->memory_bytes = shard__run_need(run, task).memory_bytes;
+    shard__run_units(run, task, &ret_task->unit_begin, &ret_task->unit_end);
+    ret_task->parent = extra == NULL ? -1 : extra->parent;
+    for (int i = 0; i < SHARD_OUTCOME_COUNT; i++)
+        ret_task->failures[i] = extra == NULL ? 0 : extra->failures[i];
+}
+
+static struct shard__need need(const void *self, int32_t task)
+{
+    return shard__run_need(self, task);
+}
+
+static int32_t origin(const void *self, int32_t task)
+{
+    return shard__run_origin(self, task);
+}
+
+static int32_t failures(const void *self, int32_t task)
+{
+    const struct shard__extra *extra = shard__run_extra(self, task);
+    int32_t sum = 0;
+    for (int i = 0; extra != NULL && i < SHARD_OUTCOME_COUNT; i++)
+        sum += extra->failures[i];
+    return sum;
+}
+
+static int32_t last_host(const void *self, int32_t task)
+{
+    const struct shard__run *run = self;
+    return run->tasks[task].host;
+}
+
+static double expected_seconds(const void *self, int32_t task)
+{
+    const struct shard__run *run = self;
+    int32_t from = shard__run_origin(run, task);
+    double seconds = (double)run->workflow->expected_seconds[from];
+    int64_t begin, end, units = shard__workflow_units(run->workflow, from);
+    shard__run_units(run, task, &begin, &end);
+    return units > 1 ? seconds * (double)(end - begin) / (double)units : seconds;
+}
+
+static double staging_seconds(const void *self, int32_t task, int32_t host)
+{
+    return shard__data_staging_seconds(self, task, host);
+}
+
+static double host_free_seconds(const void *self, int32_t host)
+{
+    const struct shard__run *run = self;
+    double first = INFINITY;
+    for (int32_t slot = run->cluster->hosts[host].first_attempt; slot >= 0;
+         slot = run->attempts->slots[slot].next_on_host) {
+        const struct shard__attempt *attempt = &run->attempts->slots[slot];
+        double ran = attempt->phase == SHARD__ATTEMPT_STARTED ? (double)(run->now_ns - attempt->started_ns) / 1e9 : 0;
+        double left = (double)attempt->expected_seconds - ran;
+        if (left < first)
+            first = left;
+    }
+    return first == INFINITY ? NAN : first > 0 ? first : 0;
+}
+
+const struct shard__view_tasks shard__run_view_tasks = {
+    .count = count,
+    .describe = describe,
+    .need = need,
+    .origin = origin,
+    .failures = failures,
+    .last_host = last_host,
+    .expected_seconds = expected_seconds,
+    .staging_seconds = staging_seconds,
+    .host_free_seconds = host_free_seconds,
+};

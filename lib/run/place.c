@@ -1,0 +1,341 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Placing ready tasks: the policy is asked, its answer is guarded, and what passes becomes an attempt. A task that the
+ * policy wants to wait is held by itself; a profile that no host has room for is left out until a host changes.
+ */
+
+#include "run.h"
+
+#include "base/context.h"
+#include "base/error.h"
+
+/* Held tasks looked at, and profiles taken up again, in one call: what keeps a call short when very many wait. */
+enum { MOST_AT_ONCE = 256, HELD_OF_A_PROFILE = 8 };
+
+static double key_of(struct shard__run *run, int32_t task)
+{
+    if (run->policy.port->rank == NULL)
+        return 0;
+    double rank = run->policy.port->rank(run->policy.self, &run->view, task);
+    return isnan(rank) ? 0 : -rank;
+}
+
+int shard__run_make_ready(struct shard__run *run, int32_t task)
+{
+    int32_t profile = run->workflow->profile_of[shard__run_origin(run, task)];
+    /* Priority goes before every rank; ranks are seconds, so a year of them fits in between. */
+    double key = key_of(run, task) - 1e8 * (double)run->workflow->profiles[profile].priority;
+    if (shard__ready_push(&run->ready, profile, key, task) < 0)
+        run->ready_is_short = 1;
+    return 0;
+}
+
+static void flush_changed_hosts(struct shard__run *run)
+{
+    struct shard__cluster *cluster = run->cluster;
+    while (cluster->dirty_count > 0) {
+        int32_t host = cluster->dirty[--cluster->dirty_count];
+        cluster->hosts[host].dirty = 0;
+        if (run->policy.port->host_changed != NULL)
+            run->policy.port->host_changed(run->policy.self, &run->view, host);
+    }
+}
+
+/* Whether any host that is not gone could hold the need, were it empty; and whether there is any such host at all. */
+static int someone_could_hold(const struct shard__run *run, const struct shard__need *need, int *ret_hosts)
+{
+    *ret_hosts = 0;
+    for (int32_t i = 0; i < run->cluster->host_count; i++) {
+        const struct shard__host *host = &run->cluster->hosts[i];
+        if (host->state >= SHARD_HOST_LEFT)
+            continue;
+        (*ret_hosts)++;
+        if (shard__host_could_hold(host, need))
+            return 1;
+    }
+    return 0;
+}
+
+/* A ready task for which there is no room: gives it up when no host will ever do. 1 if that happened. */
+static int give_up_unplaceable(struct shard__run *run, int32_t task)
+{
+    int hosts;
+    struct shard__need need = shard__run_need(run, task);
+    if (run->wait_for_hosts || someone_could_hold(run, &need, &hosts) || hosts == 0)
+        return 0;
+    struct shard__cause cause = {.decision = SHARD_DECIDE_GIVE_UP, .reason = SHARD_REASON_UNPLACEABLE, .p_fail = NAN};
+    int status = shard__run_give_up(run, task, &cause);
+    return status < 0 ? status : 1;
+}
+
+static int hold(struct shard__run *run, int32_t task, const struct shard_decision *decision)
+{
+    struct shard__extra *extra = shard__run_make_extra(run, task);
+    if (extra == NULL ||
+        shard__grow(run->context, &run->held, &run->held_capacity, (size_t)run->held_count + 1, sizeof(*run->held)) < 0)
+        return SHARD_ENOMEM;
+    extra->is_held = 1;
+    run->held[run->held_count++] = task;
+    double seconds = decision->wait_seconds > 0 ? decision->wait_seconds : 1;
+    int64_t until_ns = run->now_ns + shard__seconds_to_ns(seconds);
+    if (run->held_count == 1 || until_ns < run->held_until_ns)
+        run->held_until_ns = until_ns;
+    struct shard__task *hot = &run->tasks[task];
+    hot->decision = SHARD_DECIDE_WAIT;
+    hot->reason = (unsigned)decision->reason & 0xffu;
+    hot->value = (float)decision->value;
+    return 0;
+}
+
+/* Takes held tasks and blocked profiles up again when something has changed since. */
+static int look_again(struct shard__run *run)
+{
+    int changed = run->cluster->changes != run->seen_changes;
+    run->seen_changes = run->cluster->changes;
+    if (changed && shard__ready_unblock(&run->ready, MOST_AT_ONCE) < 0) {
+        run->seen_changes = -1;
+        return SHARD_ENOMEM;
+    }
+    if (!changed && run->now_ns < run->held_until_ns)
+        return 0;
+    int32_t count = run->held_count < MOST_AT_ONCE ? run->held_count : MOST_AT_ONCE;
+    for (int32_t i = 0; i < count; i++) {
+        int32_t task = run->held[--run->held_count];
+        struct shard__extra *extra = shard__run_extra(run, task);
+        if (extra != NULL)
+            extra->is_held = 0;
+        if (run->tasks[task].state == SHARD_TASK_READY)
+            shard__run_make_ready(run, task);
+    }
+    return 0;
+}
+
+static int check_start(const struct shard__run *run, int32_t task, const struct shard_decision *decision)
+{
+    const struct shard__cluster *cluster = run->cluster;
+    if (decision->host < 0 || decision->host >= cluster->host_count)
+        return shard__fail(SHARD_EHOST, "there is no host %d", decision->host);
+    const struct shard__host *host = &cluster->hosts[decision->host];
+    if (host->state != SHARD_HOST_UP)
+        return shard__fail(SHARD_EHOST, "host '%s' is %s", host->name, shard_host_state_text(host->state));
+    struct shard__need need = shard__run_need(run, task);
+    if (decision->memory_bytes > 0)
+        need.memory_bytes = decision->memory_bytes;
+    if (!shard__host_admits(host, &need))
+        return shard__fail(SHARD_ECAPACITY, "host '%s' has not enough free for the task", host->name);
+    if (shard__data_gate(run, task, decision->host) == SHARD__GATE_STAGE && !run->can_stage)
+        return shard__fail(SHARD_EGATE,
+                           "an input is not on a volume that host '%s' mounts, and the executor cannot bring it",
+                           host->name);
+    return 0;
+}
+
+static int start(struct shard__run *run, int32_t profile, int32_t task, const struct shard_decision *decision)
+{
+    struct shard__task *hot = &run->tasks[task];
+    struct shard__extra *extra = NULL;
+    if (decision->memory_bytes > 0 && (extra = shard__run_make_extra(run, task)) == NULL)
+        return SHARD_ENOMEM;
+    if (shard__run_reserve_host(run, decision->host) < 0 || shard__run_reserve(run, 1) < 0 ||
+        shard__attempts_reserve(run->attempts) < 0 || shard__effects_reserve(run->effects, 1) < 0)
+        return SHARD_ENOMEM;
+    enum shard__gate gate = shard__data_gate(run, task, decision->host);
+    if (extra != NULL)
+        extra->memory_bytes = decision->memory_bytes;
+    struct shard__need need = shard__run_need(run, task);
+    int32_t slot =
+        shard__attempts_open(run->attempts, run->number, task, decision->host, (int32_t)hot->attempt + 1, &need);
+    struct shard__attempt *attempt = &run->attempts->slots[slot];
+    attempt->expected_seconds = (float)shard__run_view_tasks.expected_seconds(run, task);
+    hot->slot = slot;
+    hot->host = decision->host;
+    run->in_flight++;
+    struct shard__cause cause = {.decision = SHARD_DECIDE_START,
+                                 .reason = decision->reason,
+                                 .p_fail = decision->p_fail,
+                                 .value = decision->value,
+                                 .limit = decision->limit};
+    shard__ready_pop(&run->ready, profile);
+    if (gate == SHARD__GATE_STAGE) {
+        attempt->phase = SHARD__ATTEMPT_STAGING;
+        shard__run_transition(run, task, SHARD_TASK_STAGING, &cause);
+        if (shard__data_stage(run, slot) == 0)
+            return 0;
+        /* No memory for the requests: back to where it was. */
+        hot->slot = -1;
+        run->in_flight--;
+        shard__attempts_close(run->attempts, slot);
+        shard__run_transition(run, task, SHARD_TASK_READY, &cause);
+        shard__run_make_ready(run, task);
+        return SHARD_ENOMEM;
+    }
+    attempt->phase = SHARD__ATTEMPT_RECORDED;
+    hot->attempt++;
+    run->attempt_count++;
+    shard__run_transition(run, task, SHARD_TASK_RUNNING, &cause);
+    return 0;
+}
+
+/* The engine's own choice, when the policy's was refused: the first host that would do. */
+static int default_host(const struct shard__run *run, int32_t task)
+{
+    for (int32_t i = 0; i < run->cluster->open_count; i++) {
+        struct shard_decision decision = {.host = run->cluster->open[i]};
+        if (check_start(run, task, &decision) == 0)
+            return decision.host;
+    }
+    return -1;
+}
+
+static void refuse(struct shard__run *run, int32_t task, struct shard_decision *decision)
+{
+    char name[128];
+    shard__run_task_name(run, task, name, sizeof(name));
+    shard__log(run->context, SHARD_LOG_WARNING, "decision-refused", "policy '%s', task '%s': %s",
+               run->policy.port->name, name, shard__error_message());
+    int32_t host = default_host(run, task);
+    *decision = (struct shard_decision){.kind = host < 0 ? SHARD_DECIDE_WAIT : SHARD_DECIDE_START,
+                                        .host = host,
+                                        .p_fail = NAN,
+                                        .reason = SHARD_REASON_REFUSED};
+}
+
+static void ask(struct shard__run *run, int32_t task, struct shard_decision *decision)
+{
+    *decision = (struct shard_decision){.struct_size = sizeof(*decision), .host = -1, .p_fail = NAN};
+    int parts = shard__workflow_profile(run->workflow, shard__run_origin(run, task))->parts;
+    if (parts > 1 && shard__run_extra(run, task) == NULL && shard__run_check_split(run, task, parts) == 0) {
+        decision->kind = SHARD_DECIDE_SPLIT;
+        decision->parts = parts;
+        decision->reason = SHARD_REASON_PARTS_ASKED;
+        decision->value = parts;
+        return;
+    }
+    decision->expected_seconds = NAN;
+    int status = run->policy.port->place(run->policy.self, &run->view, task, decision);
+    if (status < 0) {
+        shard__fail(SHARD_ESTATE, "place failed: %s", shard_code_text(status));
+        refuse(run, task, decision);
+    } else if (decision->kind == SHARD_DECIDE_START && check_start(run, task, decision) < 0) {
+        refuse(run, task, decision);
+    } else if (decision->kind == SHARD_DECIDE_SPLIT && shard__run_check_split(run, task, decision->parts) < 0) {
+        refuse(run, task, decision);
+    } else if (decision->kind != SHARD_DECIDE_START && decision->kind != SHARD_DECIDE_SPLIT &&
+               decision->kind != SHARD_DECIDE_GIVE_UP && decision->kind != SHARD_DECIDE_WAIT) {
+        shard__fail(SHARD_EINVAL, "decided %s for a ready task, expected start, wait, split or give_up",
+                    shard_decision_text((int)decision->kind));
+        refuse(run, task, decision);
+    }
+}
+
+/* There is no start for a task now. 0, or a negative code. */
+static int wait(struct shard__run *run, int32_t profile, int32_t task, const struct shard_decision *decision,
+                int *held_in_row)
+{
+    int status = give_up_unplaceable(run, task);
+    if (status != 0)
+        return status < 0 ? status : 0;
+    struct shard__task *hot = &run->tasks[task];
+    hot->decision = SHARD_DECIDE_WAIT;
+    hot->reason = (unsigned)decision->reason & 0xffu;
+    hot->value = (float)decision->value;
+    if (decision->reason == SHARD_REASON_NO_CAPACITY || *held_in_row >= HELD_OF_A_PROFILE) {
+        *held_in_row = 0;
+        shard__ready_block(&run->ready, profile);
+        return 0;
+    }
+    ++*held_in_row;
+    status = hold(run, task, decision);
+    if (status == 0)
+        shard__ready_pop(&run->ready, profile);
+    return status;
+}
+
+/* One task. 1 if it was placed, 0 if it waits or is over, or a negative code. */
+static int place_one(struct shard__run *run, int32_t profile, int32_t task, int *held_in_row)
+{
+    struct shard_decision decision;
+    ask(run, task, &decision);
+    struct shard__cause cause = {.decision = decision.kind,
+                                 .reason = decision.reason,
+                                 .p_fail = decision.p_fail,
+                                 .value = decision.value,
+                                 .limit = decision.limit};
+    int status;
+    if (decision.kind == SHARD_DECIDE_START) {
+        if (shard__data_gate(run, task, decision.host) != SHARD__GATE_LOST) {
+            status = start(run, profile, task, &decision);
+            *held_in_row = 0;
+            return status < 0 ? status : 1;
+        }
+        status = shard__data_remake(run, task);
+        if (status != SHARD_ENOENT) {
+            if (status == 0)
+                shard__ready_pop(&run->ready, profile);
+            return status;
+        }
+    } else if (decision.kind == SHARD_DECIDE_SPLIT) {
+        status = shard__run_split(run, task, decision.parts, &cause);
+        if (status == 0)
+            shard__ready_pop(&run->ready, profile);
+        return status;
+    } else if (decision.kind == SHARD_DECIDE_GIVE_UP) {
+        return shard__run_give_up(run, task, &cause);
+    }
+    return wait(run, profile, task, &decision, held_in_row);
+}
+
+int shard__run_place(struct shard__run *run, int32_t most)
+{
+    int placed = 0, held_in_row = 0;
+    if (run->stop != SHARD__GO_ON || look_again(run) < 0)
+        return run->stop != SHARD__GO_ON ? 0 : SHARD_ENOMEM;
+    flush_changed_hosts(run);
+    for (int32_t looked = 0; looked < most; looked++) {
+        int32_t profile;
+        int32_t task = shard__ready_first(&run->ready, &profile);
+        if (task < 0)
+            break;
+        if (run->tasks[task].state != SHARD_TASK_READY) {
+            shard__ready_pop(&run->ready, profile); /* cancelled, split or blocked while it stood in the queue */
+            continue;
+        }
+        if (run->cluster->open_count == 0)
+            break;
+        int status = place_one(run, profile, task, &held_in_row);
+        if (status < 0)
+            return status;
+        placed += status;
+        flush_changed_hosts(run);
+    }
+    return placed;
+}
+
+int shard__run_staged(struct shard__run *run, int32_t slot)
+{
+    struct shard__attempt *attempt = &run->attempts->slots[slot];
+    int32_t task = attempt->task;
+    struct shard__task *hot = &run->tasks[task];
+    if (attempt->phase != SHARD__ATTEMPT_STAGING || attempt->staging > 0)
+        return 0;
+    if (shard__run_reserve(run, 1) < 0)
+        return SHARD_ENOMEM;
+    enum shard__gate gate = shard__data_gate(run, task, attempt->host);
+    if (gate == SHARD__GATE_STAGE)
+        return shard__data_stage(run, slot);
+    struct shard__cause cause = {
+        .decision = SHARD_DECIDE_START, .reason = SHARD_REASON_STAGED, .p_fail = (double)hot->p_fail};
+    if (gate == SHARD__GATE_LOST || attempt->cancelled || run->stop != SHARD__GO_ON) {
+        cause.reason = gate == SHARD__GATE_LOST ? SHARD_REASON_INPUT_LOST : SHARD_REASON_REQUESTED;
+        hot->slot = -1;
+        run->in_flight--;
+        shard__attempts_close(run->attempts, slot);
+        shard__run_transition(run, task, SHARD_TASK_READY, &cause);
+        return shard__run_make_ready(run, task);
+    }
+    attempt->phase = SHARD__ATTEMPT_RECORDED;
+    hot->attempt++;
+    run->attempt_count++;
+    shard__run_transition(run, task, SHARD_TASK_RUNNING, &cause);
+    return 0;
+}

@@ -1,0 +1,251 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef SHARD_RUN_RUN_H
+#define SHARD_RUN_RUN_H
+
+/*
+ * The state machine of a run. Inputs are functions of this header, the time is told, and what comes out are records (to
+ * be made durable, then acted on) and effects. Nothing here does I/O or reads a clock.
+ *
+ * A function that returns SHARD_ENOMEM has changed nothing and can be called again, unless it says otherwise.
+ */
+
+#include <shard/engine.h>
+
+#include "base/random.h"
+#include "policy/view.h"
+#include "run/attempts.h"
+#include "run/effects.h"
+#include "run/lifecycle.h"
+#include "run/ready.h"
+#include "run/stages.h"
+
+/* A task as it is touched all the time: 32 bytes, two to a cache line. */
+struct shard__task {
+    uint32_t missing; /* predecessors, or subtasks of a split task, that are not done */
+    uint32_t version;
+    int32_t host; /* of the current or last attempt; -1: none */
+    int32_t slot; /* in the table of attempts; -1: no attempt is under way */
+    uint32_t attempt : 31;
+    uint32_t has_extra : 1;
+    float p_fail; /* of the last decision, and the value of its reason */
+    float value;
+    unsigned state : 4;
+    unsigned durable : 4; /* the last state that was recorded */
+    unsigned outcome : 8; /* of the last attempt that ended */
+    unsigned decision : 8;
+    unsigned reason : 8;
+};
+
+/* What few tasks have: those that failed, were split, came from a split, or ask for more than their profile says. */
+struct shard__extra {
+    uint8_t failures[SHARD_OUTCOME_COUNT];
+    uint8_t is_held;         /* the policy made it wait by itself; it is in the list of held tasks */
+    uint8_t was_unplaceable; /* and that was told */
+    int32_t parent;
+    int32_t origin;       /* task of the workflow that it comes from */
+    int32_t index, count; /* among its siblings */
+    int32_t first_subtask, subtask_count;
+    int64_t unit_begin, unit_end;
+    int64_t memory_bytes; /* asked for; 0: as the profile says */
+    int64_t retry_ns;     /* end of the back-off */
+};
+
+/* What a run is told once about how to behave. */
+struct shard__rules {
+    struct shard_retry retry[SHARD_OUTCOME_COUNT];
+    double memory_growth;
+    int64_t cancel_grace_ns;
+};
+
+enum shard__stop { SHARD__GO_ON = 0, SHARD__DRAINING, SHARD__FAILING, SHARD__CANCELLING };
+
+struct shard__place; /* where data lies: data.c */
+
+struct shard__run {
+    shard_context *context;
+    struct shard__cluster *cluster;
+    struct shard__attempts *attempts;
+    struct shard__stages *stages;
+    struct shard__effects *effects;
+    struct shard_policy_handle policy;
+    const struct shard__rules *rules;
+    int can_stage; /* the executor brings data */
+
+    int32_t number;
+    char *name;
+    shard_workflow *workflow;
+    int32_t keep_going;
+    int32_t wait_for_hosts;
+    int32_t priority;
+    enum shard_run_state state;
+    enum shard__stop stop;
+
+    struct shard__task *tasks;
+    size_t task_capacity;
+    int32_t task_count;
+    struct shard__extra *extras;
+    size_t extra_capacity;
+    int32_t extra_count;
+    struct shard__intmap extra_of; /* by task */
+
+    struct shard__ready ready;
+    struct shard__heap backoff; /* tasks by when they are ready again, in seconds */
+    int32_t *held;              /* ready tasks that the policy made wait */
+    size_t held_capacity;
+    int32_t held_count;
+    int64_t held_until_ns;
+    int ready_is_short;   /* a ready task is not in the queues for want of memory: advance makes them anew */
+    int64_t seen_changes; /* of the cluster, when held and blocked tasks were last looked at */
+    int32_t *skips;       /* failed tasks whose successors are not skipped yet */
+    size_t skip_capacity;
+    int32_t skip_count;
+
+    struct shard_record *records; /* not yet given to the store */
+    size_t record_capacity;
+    int32_t record_count;
+    int64_t next_seq;
+
+    int32_t *host_numbers; /* of the records, by host; -1: not recorded yet */
+    size_t host_number_capacity;
+    int32_t host_number_count; /* hosts that have an entry */
+    int32_t next_host_number;
+
+    int32_t *data_places; /* first place by data, -1: none; NULL: the workflow has no data */
+    struct shard__place *places;
+    size_t place_capacity;
+    int32_t place_count;
+    int32_t free_place;
+
+    int32_t by_state[SHARD_TASK_STATE_COUNT];
+    int64_t attempt_count;
+    int64_t failures[SHARD_OUTCOME_COUNT];
+    int32_t tasks_with_failures;
+    int32_t in_flight;            /* attempts under way */
+    int64_t started_ns, ended_ns; /* monotonic */
+    int64_t now_ns, wall_ns;
+
+    struct shard__random random;
+    struct shard_view view;
+};
+
+struct shard__run_config {
+    shard_context *context;
+    struct shard__cluster *cluster;
+    struct shard__attempts *attempts;
+    struct shard__stages *stages;
+    struct shard__effects *effects;
+    struct shard_policy_handle policy;
+    const struct shard__rules *rules;
+    int can_stage;
+    int32_t number;
+    const struct shard_run_spec *spec;
+};
+
+/* ---- run.c: beginning, end, time ---- */
+int shard__run_new(const struct shard__run_config *config, struct shard__run **ret_run);
+void shard__run_free(struct shard__run *run);
+/* Takes the workflow and makes every task blocked or ready. */
+int shard__run_begin(struct shard__run *run, shard_workflow *workflow);
+/* The first half of beginning and of restoring: columns for so many tasks, all in state NONE. */
+int shard__run_take_workflow(struct shard__run *run, shard_workflow *workflow, int32_t task_count);
+/* Counts what a task that does not run waits for, and makes it blocked or ready. */
+int shard__run_settle(struct shard__run *run, int32_t task);
+/* Tells the time; every other function uses it. */
+void shard__run_set_time(struct shard__run *run, int64_t now_ns, int64_t wall_ns);
+/* Ends back-offs that are over and skips what depends on failed tasks. */
+int shard__run_advance(struct shard__run *run);
+/* When advance or place has something to do again though nothing else happens; INT64_MAX: never. */
+int64_t shard__run_next_ns(const struct shard__run *run);
+/* The state that the run should end in now; ACTIVE: it goes on. */
+enum shard_run_state shard__run_verdict(const struct shard__run *run);
+/* Records the run's end. */
+int shard__run_end(struct shard__run *run, enum shard_run_state state);
+void shard__run_describe(const struct shard__run *run, struct shard_run_info *ret_info);
+
+/* ---- restore.c: what a store had ---- */
+int shard__run_restore(struct shard__run *run, const struct shard_run_image *image);
+
+/* ---- transition.c: the one place where a task's state changes ---- */
+/* Room for so many records. */
+int shard__run_reserve(struct shard__run *run, int32_t records);
+/* Why a transition happens. */
+struct shard__cause {
+    enum shard_decision_kind decision;
+    enum shard_reason_code reason;
+    double p_fail;
+    double value, limit;
+    double seconds;
+    enum shard_outcome outcome;
+    const char *detail; /* from shard__strdup; the record takes it */
+};
+/* Reserved before. Returns the record, or NULL when the transition is derived. */
+struct shard_record *shard__run_transition(struct shard__run *run, int32_t task, int to,
+                                           const struct shard__cause *cause);
+/* Makes a ready task known to the queues: from BLOCKED, BACKOFF, NONE ... */
+int shard__run_make_ready(struct shard__run *run, int32_t task);
+int shard__run_reserve_host(struct shard__run *run, int32_t host);
+int32_t shard__run_host_number(struct shard__run *run, int32_t host);
+
+/* ---- extra.c ---- */
+struct shard__extra *shard__run_extra(const struct shard__run *run, int32_t task);
+/* The same, made if it is not there; NULL: no memory. Pointers to others are stale afterwards. */
+struct shard__extra *shard__run_make_extra(struct shard__run *run, int32_t task);
+int32_t shard__run_origin(const struct shard__run *run, int32_t task);
+struct shard__need shard__run_need(const struct shard__run *run, int32_t task);
+void shard__run_units(const struct shard__run *run, int32_t task, int64_t *ret_begin, int64_t *ret_end);
+int shard__run_task_name(const struct shard__run *run, int32_t task, char *ret_name, size_t capacity);
+extern const struct shard__view_tasks shard__run_view_tasks;
+
+/* ---- place.c ---- */
+/* Places up to `most` ready tasks. Returns how many were, or SHARD_ENOMEM after which place may be called again. */
+int shard__run_place(struct shard__run *run, int32_t most);
+/* The inputs of a staging attempt may have arrived. */
+int shard__run_staged(struct shard__run *run, int32_t slot);
+
+/* ---- end.c ---- */
+/* The attempt in a slot has ended. `end` is checked by the caller. */
+int shard__run_attempt_ended(struct shard__run *run, int32_t slot, const struct shard_attempt_end *end);
+/* Asks for the end of an attempt; its outcome will be `outcome`, whatever the executor says. */
+int shard__run_cancel_attempt(struct shard__run *run, int32_t slot, enum shard_outcome outcome);
+/* Fails a task that has no attempt under way, and with it the join that it is part of. */
+int shard__run_give_up(struct shard__run *run, int32_t task, const struct shard__cause *cause);
+/* A task is done: its successors have one less to wait for. */
+void shard__run_release_successors(struct shard__run *run, int32_t task);
+
+/* ---- split.c ---- */
+int shard__run_split(struct shard__run *run, int32_t task, int32_t parts, const struct shard__cause *cause);
+int shard__run_check_split(const struct shard__run *run, int32_t task, int32_t parts);
+/* A subtask is done; its parent may be. */
+int shard__run_subtask_done(struct shard__run *run, int32_t parent);
+/* All subtasks are done: the merge step may run, or the task is done. */
+int shard__run_join(struct shard__run *run, int32_t task);
+/* A subtask was given up: so is its parent, and its siblings are cancelled. The family was reserved. */
+int shard__run_subtask_failed(struct shard__run *run, int32_t parent);
+/* Room for the records and effects that the failure of a subtask may need. */
+int shard__run_reserve_family(struct shard__run *run, int32_t parent);
+
+/* ---- data.c: the data gate ---- */
+int shard__data_init(struct shard__run *run);
+void shard__data_free(struct shard__run *run);
+int shard__data_add(struct shard__run *run, int32_t data, int32_t volume);
+void shard__data_drop(struct shard__run *run, int32_t data, int32_t volume);
+/* Drops what lay on a volume. */
+void shard__data_drop_volume(struct shard__run *run, int32_t volume);
+/* Room for the outputs of a task, and where they are once it is done. */
+int shard__data_reserve_outputs(struct shard__run *run, int32_t task);
+void shard__data_outputs_are_on(struct shard__run *run, int32_t task, int32_t host);
+/* What the gate says of a task on a host. */
+enum shard__gate { SHARD__GATE_OPEN, SHARD__GATE_STAGE, SHARD__GATE_LOST };
+enum shard__gate shard__data_gate(const struct shard__run *run, int32_t task, int32_t host);
+double shard__data_staging_seconds(const struct shard__run *run, int32_t task, int32_t host);
+/* Asks for what an attempt misses on its host; counts it in the attempt. */
+int shard__data_stage(struct shard__run *run, int32_t slot);
+/* Runs the producers of a ready task's lost inputs again; the task is blocked then. */
+int shard__data_remake(struct shard__run *run, int32_t task);
+int shard__data_is_everywhere(const struct shard__run *run, int32_t data);
+int32_t shard__data_volume(const struct shard__run *run, int32_t data);
+
+/* ---- explain.c ---- */
+int shard__run_explain(const struct shard__run *run, int32_t task, char **ret_text);
+
+#endif

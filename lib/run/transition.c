@@ -1,0 +1,127 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The one place where the state of a task changes, and where records are made. */
+
+#include "run.h"
+
+#include <string.h>
+
+#include "base/context.h"
+#include "base/error.h"
+
+int shard__run_reserve(struct shard__run *run, int32_t records)
+{
+    return shard__grow(run->context, &run->records, &run->record_capacity, (size_t)(run->record_count + records),
+                       sizeof(*run->records));
+}
+
+/* Appends a record with what every record has. Reserved before. */
+static struct shard_record *append(struct shard__run *run, enum shard_record_type type)
+{
+    struct shard_record *record = &run->records[run->record_count++];
+    memset(record, 0, sizeof(*record));
+    record->seq = run->next_seq++;
+    record->time_ns = run->wall_ns;
+    record->type = type;
+    record->task = -1;
+    record->host = -1;
+    record->parent = -1;
+    record->p_fail = NAN;
+    return record;
+}
+
+static int grow_host_numbers(struct shard__run *run)
+{
+    int32_t count = run->cluster->host_count;
+    if (shard__grow(run->context, &run->host_numbers, &run->host_number_capacity, (size_t)count,
+                    sizeof(*run->host_numbers)) < 0)
+        return SHARD_ENOMEM;
+    while (run->host_number_count < count)
+        run->host_numbers[run->host_number_count++] = -1;
+    return 0;
+}
+
+int shard__run_reserve_host(struct shard__run *run, int32_t host)
+{
+    if (host < run->host_number_count && run->host_numbers[host] >= 0)
+        return 0;
+    if (grow_host_numbers(run) < 0 || shard__run_reserve(run, 1) < 0)
+        return SHARD_ENOMEM;
+    const struct shard__host *joined = &run->cluster->hosts[host];
+    char *name = shard__strdup(run->context, joined->name);
+    if (name == NULL)
+        return SHARD_ENOMEM;
+    struct shard_record *record = append(run, SHARD_RECORD_HOST);
+    record->host = run->host_numbers[host] = run->next_host_number++;
+    record->to = (uint8_t)joined->state;
+    record->detail = name;
+    record->detail_bytes = (int32_t)strlen(name);
+    return 0;
+}
+
+int32_t shard__run_host_number(struct shard__run *run, int32_t host)
+{
+    return host < 0 || host >= run->host_number_count ? -1 : run->host_numbers[host];
+}
+
+int shard__run_end(struct shard__run *run, enum shard_run_state state)
+{
+    if (shard__run_reserve(run, 1) < 0)
+        return SHARD_ENOMEM;
+    append(run, SHARD_RECORD_RUN)->to = (uint8_t)state;
+    return 0;
+}
+
+static void fill_extra(struct shard__run *run, struct shard_record *record, int32_t task)
+{
+    const struct shard__extra *extra = shard__run_extra(run, task);
+    record->memory_bytes = extra->memory_bytes;
+    if (extra->parent >= 0) {
+        record->parent = extra->parent;
+        record->unit_begin = extra->unit_begin;
+        record->unit_end = extra->unit_end;
+    }
+}
+
+struct shard_record *shard__run_transition(struct shard__run *run, int32_t id, int to, const struct shard__cause *cause)
+{
+    struct shard__task *task = &run->tasks[id];
+    enum shard__durability durability = shard__lifecycle(task->state, to);
+    if (durability == SHARD__NOT_ALLOWED)
+        shard__log(run->context, SHARD_LOG_ERROR, "lifecycle",
+                   "task %d went from %s to %s, which lifecycle.def does not have", id,
+                   shard_task_state_text(task->state), shard_task_state_text(to));
+    run->by_state[task->state]--;
+    run->by_state[to]++;
+    task->state = (unsigned)to & 0xfu;
+    if (cause->outcome != SHARD_OUTCOME_NONE)
+        task->outcome = (unsigned)cause->outcome & 0xffu;
+    task->decision = (unsigned)cause->decision & 0xffu;
+    task->reason = (unsigned)cause->reason & 0xffu;
+    task->p_fail = (float)cause->p_fail;
+    task->value = (float)cause->value;
+    if (durability == SHARD__DERIVED || (durability == SHARD__EITHER && cause->decision != SHARD_DECIDE_SPLIT))
+        return NULL;
+
+    struct shard_record *record = append(run, SHARD_RECORD_TASK);
+    record->task = id;
+    record->host = shard__run_host_number(run, task->host);
+    record->attempt = (int32_t)task->attempt;
+    record->version = task->version++;
+    record->from = (uint8_t)task->durable;
+    record->to = (uint8_t)to;
+    record->outcome = (uint8_t)cause->outcome;
+    record->decision = (uint8_t)cause->decision;
+    record->reason = (uint8_t)cause->reason;
+    record->p_fail = (float)cause->p_fail;
+    record->value = (float)cause->value;
+    record->limit = (float)cause->limit;
+    record->seconds = (float)cause->seconds;
+    if (task->has_extra)
+        fill_extra(run, record, id);
+    if (cause->detail != NULL) {
+        record->detail = cause->detail;
+        record->detail_bytes = (int32_t)strlen(cause->detail);
+    }
+    task->durable = (unsigned)to & 0xfu;
+    return record;
+}
