@@ -65,17 +65,9 @@ static int restore_hosts(struct shard__run *run, const struct shard_run_image *i
         int32_t host = find_host(run, image, i);
         if (host == SHARD_ENOMEM)
             return SHARD_ENOMEM;
-        if (host < 0)
-            continue;
-        int32_t count = run->cluster->host_count;
-        if (shard__grow(run->context, &run->host_numbers, &run->host_number_capacity, (size_t)count,
-                        sizeof(*run->host_numbers)) < 0)
+        if (shard__run_number_host(run, host, i) < 0)
             return SHARD_ENOMEM;
-        while (run->host_number_count < count)
-            run->host_numbers[run->host_number_count++] = -1;
-        run->host_numbers[host] = i;
     }
-    run->next_host_number = image->host_count;
     return 0;
 }
 

@@ -68,6 +68,7 @@ void shard__run_free(struct shard__run *run)
     shard__release(context, run->held, run->held_capacity * sizeof(*run->held));
     shard__release(context, run->skips, run->skip_capacity * sizeof(*run->skips));
     shard__release(context, run->host_numbers, run->host_number_capacity * sizeof(*run->host_numbers));
+    shard__release(context, run->numbered_hosts, run->numbered_host_capacity * sizeof(*run->numbered_hosts));
     shard_workflow_unref(run->workflow);
     shard__release(context, run, sizeof(*run));
 }

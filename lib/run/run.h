@@ -109,6 +109,8 @@ struct shard__run {
     size_t host_number_capacity;
     int32_t host_number_count; /* hosts that have an entry */
     int32_t next_host_number;
+    int32_t *numbered_hosts; /* the other way round: hosts by their number in the records; -1: not known */
+    size_t numbered_host_capacity;
 
     int32_t *data_places; /* first place by data, -1: none; NULL: the workflow has no data */
     struct shard__place *places;
@@ -183,7 +185,10 @@ struct shard_record *shard__run_transition(struct shard__run *run, int32_t task,
                                            const struct shard__cause *cause);
 /* Makes a ready task known to the queues: from BLOCKED, BACKOFF, NONE ... */
 int shard__run_make_ready(struct shard__run *run, int32_t task);
+/* Records a host when it is new to the run. */
 int shard__run_reserve_host(struct shard__run *run, int32_t host);
+/* Lets a host have a number in the records. */
+int shard__run_number_host(struct shard__run *run, int32_t host, int32_t number);
 int32_t shard__run_host_number(struct shard__run *run, int32_t host);
 
 /* ---- extra.c ---- */

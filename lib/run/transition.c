@@ -29,14 +29,22 @@ static struct shard_record *append(struct shard__run *run, enum shard_record_typ
     return record;
 }
 
-static int grow_host_numbers(struct shard__run *run)
+int shard__run_number_host(struct shard__run *run, int32_t host, int32_t number)
 {
     int32_t count = run->cluster->host_count;
     if (shard__grow(run->context, &run->host_numbers, &run->host_number_capacity, (size_t)count,
-                    sizeof(*run->host_numbers)) < 0)
+                    sizeof(*run->host_numbers)) < 0 ||
+        shard__grow(run->context, &run->numbered_hosts, &run->numbered_host_capacity, (size_t)number + 1,
+                    sizeof(*run->numbered_hosts)) < 0)
         return SHARD_ENOMEM;
     while (run->host_number_count < count)
         run->host_numbers[run->host_number_count++] = -1;
+    while (run->next_host_number <= number)
+        run->numbered_hosts[run->next_host_number++] = -1;
+    if (host >= 0) {
+        run->host_numbers[host] = number;
+        run->numbered_hosts[number] = host;
+    }
     return 0;
 }
 
@@ -44,14 +52,16 @@ int shard__run_reserve_host(struct shard__run *run, int32_t host)
 {
     if (host < run->host_number_count && run->host_numbers[host] >= 0)
         return 0;
-    if (grow_host_numbers(run) < 0 || shard__run_reserve(run, 1) < 0)
-        return SHARD_ENOMEM;
     const struct shard__host *joined = &run->cluster->hosts[host];
-    char *name = shard__strdup(run->context, joined->name);
-    if (name == NULL)
+    if (shard__run_reserve(run, 1) < 0)
         return SHARD_ENOMEM;
+    char *name = shard__strdup(run->context, joined->name);
+    if (name == NULL || shard__run_number_host(run, host, run->next_host_number) < 0) {
+        shard__strfree(run->context, name);
+        return SHARD_ENOMEM;
+    }
     struct shard_record *record = append(run, SHARD_RECORD_HOST);
-    record->host = run->host_numbers[host] = run->next_host_number++;
+    record->host = run->host_numbers[host];
     record->to = (uint8_t)joined->state;
     record->detail = name;
     record->detail_bytes = (int32_t)strlen(name);

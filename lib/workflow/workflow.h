@@ -104,6 +104,11 @@ static inline const char *shard__workflow_task_name(const struct shard_workflow 
     return workflow->task_names.text + workflow->task_names.offsets[task];
 }
 
+static inline const char *shard__workflow_data_name(const struct shard_workflow *workflow, int32_t data)
+{
+    return workflow->data_names.text + workflow->data_names.offsets[data];
+}
+
 static inline const void *shard__workflow_payload(const struct shard_workflow *workflow, int32_t task,
                                                   size_t *ret_bytes)
 {

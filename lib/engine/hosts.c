@@ -1,0 +1,157 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Hosts and volumes of an engine, as the application brings, describes and takes them away. */
+
+#include "base/context.h"
+#include "base/error.h"
+#include "engine/engine.h"
+
+shard_volume_id shard_engine_add_volume(shard_engine *engine, const struct shard_volume_spec *spec)
+{
+    shard__clear_error();
+    return shard__cluster_add_volume(&engine->cluster, spec);
+}
+
+static int check_host(const struct shard_engine *engine, int32_t host)
+{
+    shard__clear_error();
+    if (host < 0 || host >= engine->cluster.host_count)
+        return shard__fail(SHARD_ENOENT, "there is no host %d", host);
+    return 0;
+}
+
+static void tell(struct shard_engine *engine, int32_t host)
+{
+    struct shard__event event = {.kind = SHARD_EVENT_HOST_CHANGED,
+                                 .run = -1,
+                                 .task = -1,
+                                 .host = host,
+                                 .code = (int32_t)engine->cluster.hosts[host].state,
+                                 .time_ns = shard__wall_ns(engine->context)};
+    shard__events_add(engine, &event);
+    shard_engine_wake(engine);
+}
+
+shard_host_id shard_engine_add_host(shard_engine *engine, const struct shard_host_spec *spec)
+{
+    shard__clear_error();
+    if (shard__events_reserve(engine, 1) < 0)
+        return SHARD_ENOMEM;
+    shard_host_id host = shard__cluster_add_host(&engine->cluster, spec);
+    if (host >= 0)
+        tell(engine, host);
+    return host;
+}
+
+shard_host_id shard_engine_find_host(const shard_engine *engine, const char *name)
+{
+    shard__clear_error();
+    return shard__cluster_find_host(&engine->cluster, name);
+}
+
+int shard_engine_host(const shard_engine *engine, shard_host_id host, struct shard_host_view *ret_host)
+{
+    int status = check_host(engine, host);
+    if (status < 0)
+        return status;
+    struct shard_host_view ours;
+    shard__host_describe(&engine->cluster.hosts[host], &ours);
+    return shard__give_struct(ret_host, &ours, sizeof(ours), "host view");
+}
+
+int shard_engine_host_sample(shard_engine *engine, shard_host_id host, const struct shard_sample *given)
+{
+    int status = check_host(engine, host);
+    struct shard_sample sample;
+    if (status == 0)
+        status = shard__take_struct(&sample, sizeof(sample), given, "sample");
+    if (status == 0)
+        status = shard__cluster_sample(&engine->cluster, host, &sample, shard__wall_ns(engine->context));
+    if (status < 0) {
+        shard__log(engine->context, SHARD_LOG_WARNING, "sample-refused", "%s", shard__error_message());
+        return status;
+    }
+    enum { MOST_WAITING = 4096 };
+    if (engine->store.put_samples == NULL || engine->sample_count >= MOST_WAITING ||
+        shard__grow(engine->context, &engine->samples, &engine->sample_capacity, (size_t)engine->sample_count + 1,
+                    sizeof(*engine->samples)) < 0)
+        return 0; /* written behind: what does not fit is not kept */
+    engine->samples[engine->sample_count++] =
+        (struct shard_host_sample){.host = engine->cluster.hosts[host].name, .sample = sample};
+    shard_engine_wake(engine);
+    return 0;
+}
+
+static int set_state(struct shard_engine *engine, int32_t host, enum shard_host_state state)
+{
+    if (shard__events_reserve(engine, 1) < 0)
+        return SHARD_ENOMEM;
+    shard__cluster_set_state(&engine->cluster, host, state);
+    tell(engine, host);
+    return 0;
+}
+
+static int refuse(const struct shard_engine *engine, int32_t host, const char *what)
+{
+    const struct shard__host *is = &engine->cluster.hosts[host];
+    return shard__fail(SHARD_ESTATE, "host '%s' is %s, it cannot be %s", is->name,
+                       shard_host_state_text((int)is->state), what);
+}
+
+int shard_engine_host_drain(shard_engine *engine, shard_host_id host)
+{
+    int status = check_host(engine, host);
+    if (status < 0)
+        return status;
+    if (engine->cluster.hosts[host].state >= SHARD_HOST_LEFT)
+        return refuse(engine, host, "drained");
+    return set_state(engine, host, SHARD_HOST_DRAINING);
+}
+
+int shard_engine_host_undrain(shard_engine *engine, shard_host_id host)
+{
+    int status = check_host(engine, host);
+    if (status < 0)
+        return status;
+    if (engine->cluster.hosts[host].state >= SHARD_HOST_LEFT)
+        return refuse(engine, host, "undrained");
+    return set_state(engine, host, SHARD_HOST_UP);
+}
+
+int shard_engine_host_leave(shard_engine *engine, shard_host_id host)
+{
+    int status = check_host(engine, host);
+    if (status < 0)
+        return status;
+    if (engine->cluster.hosts[host].state >= SHARD_HOST_LEFT)
+        return refuse(engine, host, "asked to leave");
+    status = set_state(engine, host, SHARD_HOST_LEFT);
+    return status < 0 ? status : shard__end_attempts_on(engine, host, 0);
+}
+
+/* What lay on volumes that are gone with the host. */
+static void drop_volumes(struct shard_engine *engine, int32_t host)
+{
+    const struct shard__host *lost = &engine->cluster.hosts[host];
+    for (int32_t i = 0; i < lost->volume_count; i++) {
+        int32_t volume = lost->volumes[i];
+        if (engine->cluster.volumes[volume].survives || shard__volume_is_mounted(&engine->cluster, volume))
+            continue;
+        for (int32_t run = 0; run < engine->member_count; run++)
+            if (engine->members[run].phase == SHARD__PHASE_ACTIVE)
+                shard__data_drop_volume(engine->members[run].run, volume);
+    }
+}
+
+int shard_engine_host_lost(shard_engine *engine, shard_host_id host)
+{
+    int status = check_host(engine, host);
+    if (status < 0)
+        return status;
+    if (engine->cluster.hosts[host].state == SHARD_HOST_LOST)
+        return shard__end_attempts_on(engine, host, 1); /* goes on where memory failed before */
+    status = set_state(engine, host, SHARD_HOST_LOST);
+    if (status < 0)
+        return status;
+    drop_volumes(engine, host);
+    return shard__end_attempts_on(engine, host, 1);
+}
