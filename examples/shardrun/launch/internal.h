@@ -115,7 +115,8 @@ struct launch__orders {
     struct launch_limits limits;
     bool oom_group;
     bool container;
-    bool enter_group; /* the child enters the group itself; false when the runtime does that */
+    bool managed;  /* the runtime puts the container into the group; else the child enters it itself */
+    bool detached; /* the runtime ends when the container runs; else when the container ends, with its exit code */
     double timeout_seconds;
     double kill_grace_seconds;
     uint64_t max_output_bytes;

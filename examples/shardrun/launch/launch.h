@@ -140,7 +140,7 @@ struct launch_spec {
 
 enum launch_how {
     LAUNCH_EXITED,   /* exit_code */
-    LAUNCH_SIGNALED, /* signal */
+    LAUNCH_SIGNALED, /* signal; crun tells one that nobody here sent as exit code 128 + signal, as shells do */
     LAUNCH_FAILED,   /* the command never started; message says why */
     LAUNCH_LOST      /* the shim died first; what it left has been killed; how the command ended is not known */
 };

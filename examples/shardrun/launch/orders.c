@@ -35,7 +35,8 @@ static void put_all(FILE *file, const struct launch__orders *orders)
     put_number(file, "pids", orders->limits.pids);
     put_number(file, "oom_group", orders->oom_group);
     put_number(file, "container", orders->container);
-    put_number(file, "enter_group", orders->enter_group);
+    put_number(file, "managed", orders->managed);
+    put_number(file, "detached", orders->detached);
     put_number(file, "timeout_us", (uint64_t)(orders->timeout_seconds * 1e6));
     put_number(file, "kill_grace_us", (uint64_t)(orders->kill_grace_seconds * 1e6));
     put_number(file, "max_output_bytes", orders->max_output_bytes);
@@ -101,8 +102,10 @@ static int take_number(struct launch__orders *orders, const char *key, const cha
         orders->oom_group = number != 0;
     else if (strcmp(key, "container") == 0)
         orders->container = number != 0;
-    else if (strcmp(key, "enter_group") == 0)
-        orders->enter_group = number != 0;
+    else if (strcmp(key, "managed") == 0)
+        orders->managed = number != 0;
+    else if (strcmp(key, "detached") == 0)
+        orders->detached = number != 0;
     else if (strcmp(key, "timeout_us") == 0)
         orders->timeout_seconds = (double)number / 1e6;
     else if (strcmp(key, "kill_grace_us") == 0)

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 
 /*
- * Starts the attempt's command, or the OCI runtime that starts it, and notices who has died. A runtime is run detached:
- * it ends when the container runs, the container's first process becomes the shim's own child (the shim is a
- * subreaper), and so its exact end is known, which the runtime's exit status would only hint at.
+ * Starts the attempt's command, or the OCI runtime that starts it, and notices who has died. A runtime that detaches
+ * ends when the container runs; the container's first process then becomes the shim's own child (the shim is a
+ * subreaper), and its exact end is known. One that stays ends with the container and tells its end as a shell would.
  */
 #include "shim.h"
 
@@ -21,32 +21,34 @@
 
 extern char **environ;
 
-/* What the child could not do before it became the command, sent through a pipe that closes when it has. */
+#define CHILD_STACK_BYTES 65536
+
+/* What the child could not do before it became the command. */
 struct trouble {
     enum { TROUBLE_GROUP, TROUBLE_NAMESPACE, TROUBLE_DIRECTORY, TROUBLE_COMMAND, TROUBLE_OTHER } step;
-    int code;
+    int code; /* 0: it became the command */
 };
 
-static void reset_signals(void)
-{
-    struct sigaction action = {.sa_handler = SIG_DFL};
-    for (int number = 1; number < NSIG; number++)
-        sigaction(number, &action, NULL);
-    sigset_t none;
-    sigemptyset(&none);
-    sigprocmask(SIG_SETMASK, &none, NULL);
-}
+/* What the child gets to see; it shares the shim's memory until it becomes the command. */
+struct child {
+    const struct shim *shim;
+    pid_t shim_pid;
+    int out_fd;
+    int err_fd;
+    struct trouble trouble;
+};
 
-static struct trouble become_command(const struct shim *shim, int out_fd, int err_fd, pid_t shim_pid)
+static struct trouble become_command(const struct child *child)
 {
+    const struct shim *shim = child->shim;
     const struct launch__orders *orders = &shim->orders;
     setsid();
     int null_fd = open("/dev/null", O_RDONLY);
-    if (null_fd < 0 || dup2(null_fd, 0) < 0 || dup2(out_fd, 1) < 0 || dup2(err_fd, 2) < 0)
+    if (null_fd < 0 || dup2(null_fd, 0) < 0 || dup2(child->out_fd, 1) < 0 || dup2(child->err_fd, 2) < 0)
         return (struct trouble){TROUBLE_OTHER, errno};
     if (null_fd > 2)
         close(null_fd);
-    if (orders->enter_group) {
+    if (!orders->managed) {
         int result = launch__group_enter(&orders->group);
         if (result < 0)
             return (struct trouble){TROUBLE_GROUP, -result};
@@ -54,18 +56,28 @@ static struct trouble become_command(const struct shim *shim, int out_fd, int er
     if (!orders->container) {
         /* If the shim is killed, nobody watches the command any more: it must not run on unseen. */
         prctl(PR_SET_PDEATHSIG, SIGKILL);
-        if (getppid() != shim_pid)
-            raise(SIGKILL);
+        if (getppid() != child->shim_pid)
+            _exit(127);
     }
-    if (shim->namespace_fd >= 0 && setns(shim->namespace_fd, CLONE_NEWNS) != 0)
+    if (orders->container && shim->namespace_fd >= 0 && setns(shim->namespace_fd, CLONE_NEWNS) != 0)
         return (struct trouble){TROUBLE_NAMESPACE, errno};
     if (chdir(orders->cwd) != 0)
         return (struct trouble){TROUBLE_DIRECTORY, errno};
-    reset_signals();
+    /* The shim itself was started with every signal at its default. */
+    sigset_t none;
+    sigemptyset(&none);
+    sigprocmask(SIG_SETMASK, &none, NULL);
     /* exec takes char *const[], for history's sake; it writes to none of them. */
     environ = (char **)(uintptr_t)orders->env;
     execvp(orders->argv[0], (char *const *)(uintptr_t)orders->argv);
     return (struct trouble){TROUBLE_COMMAND, errno};
+}
+
+static int child_main(void *argument)
+{
+    struct child *child = argument;
+    child->trouble = become_command(child);
+    _exit(127);
 }
 
 static void describe(struct shim *shim, struct trouble trouble)
@@ -94,27 +106,18 @@ static void describe(struct shim *shim, struct trouble trouble)
     memcpy(shim->result.message, text.text, sizeof shim->result.message);
 }
 
+/* As vfork does, with a stack of its own: nothing of the shim is copied, and it goes on when the command is there. */
 static int start_child(struct shim *shim, int out_fd, int err_fd)
 {
-    int ends[2];
-    if (pipe2(ends, O_CLOEXEC) != 0)
-        return -errno;
-    pid_t shim_pid = getpid();
-    pid_t pid = fork();
-    if (pid == 0) {
-        struct trouble trouble = become_command(shim, out_fd, err_fd, shim_pid);
-        launch__write_all(ends[1], &trouble, sizeof trouble);
-        _exit(127);
-    }
-    int result = pid < 0 ? -errno : 0;
-    close(ends[1]);
-    struct trouble trouble = {TROUBLE_OTHER, pid < 0 ? errno : 0};
-    if (pid > 0 && read(ends[0], &trouble, sizeof trouble) == (ssize_t)sizeof trouble)
-        result = -trouble.code;
-    close(ends[0]);
-    if (result < 0) {
-        describe(shim, trouble);
-        return result;
+    static _Alignas(16) char stack[CHILD_STACK_BYTES];
+    struct child child = {
+        .shim = shim, .shim_pid = getpid(), .out_fd = out_fd, .err_fd = err_fd, .trouble = {TROUBLE_OTHER, 0}};
+    pid_t pid = clone(child_main, stack + sizeof stack, CLONE_VM | CLONE_VFORK | SIGCHLD, &child);
+    if (pid < 0)
+        child.trouble.code = errno;
+    if (child.trouble.code != 0) {
+        describe(shim, child.trouble);
+        return -child.trouble.code;
     }
     if (shim->orders.container)
         shim->runtime_pid = pid;
@@ -183,39 +186,49 @@ static void describe_runtime_failure(struct shim *shim, int status)
     free(text);
 }
 
-static void runtime_ended(struct shim *shim, int status)
+/* The container's first process, if there is, or was, one. */
+pid_t command_container_pid(const struct shim *shim)
 {
     char *text = NULL;
     size_t size = 0;
-    shim->runtime_pid = 0;
-    if (WIFEXITED(status) && WEXITSTATUS(status) == 0 &&
-        launch__read_file(shim->dir_fd, LAUNCH__FILE_PID, 64, &text, &size) == 0)
-        shim->command_pid = (pid_t)strtol(text, NULL, 10);
+    if (launch__read_file(shim->dir_fd, LAUNCH__FILE_PID, 64, &text, &size) < 0)
+        return 0;
+    pid_t pid = (pid_t)strtol(text, NULL, 10);
     free(text);
-    if (shim->command_pid > 0) {
+    return pid > 0 ? pid : 0;
+}
+
+static void runtime_ended(struct shim *shim, int status, const struct rusage *usage)
+{
+    bool detached = shim->orders.detached;
+    pid_t container = command_container_pid(shim);
+    shim->runtime_pid = 0;
+    if (detached && container != 0 && status == 0) {
+        shim->command_pid = container;
         if (shim->term_wanted)
             ending_term(shim);
-        return;
+    } else if (!detached && container != 0) {
+        shim->result.max_rss_bytes = (uint64_t)usage->ru_maxrss * 1024;
+        note_end(shim, status);
+    } else if (shim->kill_at_ns != 0) { /* a kill caught it in the middle, which is no failure to launch */
+        note_end(shim, SIGKILL);
+    } else {
+        describe_runtime_failure(shim, status);
+        shim->result.how = LAUNCH_FAILED;
+        shim->ended = true;
     }
-    if (shim->kill_at_ns != 0) { /* a kill caught it in the middle: what it says about that is no failure to launch */
-        note_end(shim, WIFSIGNALED(status) ? status : SIGKILL);
-        return;
-    }
-    describe_runtime_failure(shim, status);
-    shim->result.how = LAUNCH_FAILED;
-    shim->ended = true;
 }
 
 void command_reap(struct shim *shim)
 {
     int status = 0;
+    struct rusage usage;
     if (shim->runtime_pid != 0) {
-        if (waitpid(shim->runtime_pid, &status, WNOHANG) != shim->runtime_pid)
+        if (wait4(shim->runtime_pid, &status, WNOHANG, &usage) != shim->runtime_pid)
             return;
-        runtime_ended(shim, status);
+        runtime_ended(shim, status, &usage);
     }
     while (!shim->ended) {
-        struct rusage usage;
         pid_t pid = wait4(-1, &status, WNOHANG, &usage);
         if (pid == 0)
             return;

@@ -49,10 +49,14 @@ static bool catches_term(pid_t pid)
 void ending_term(struct shim *shim)
 {
     shim->term_wanted = false;
-    if (!shim->orders.container)
+    if (!shim->orders.container) {
         kill(-shim->command_pid, SIGTERM);
-    else if (catches_term(shim->command_pid))
-        kill(shim->command_pid, SIGTERM);
+        return;
+    }
+    /* A runtime that stays passes it on, and cannot be mistaken for another process, as a number from a file can. */
+    pid_t container = command_container_pid(shim);
+    if (container != 0 && catches_term(container))
+        kill(shim->runtime_pid != 0 ? shim->runtime_pid : container, SIGTERM);
     else
         shim->kill_at_ns = monotonic_ns(); /* the default action of SIGTERM, which the kernel withholds from it */
 }
@@ -62,7 +66,8 @@ void ending_begin(struct shim *shim)
     if (shim->kill_at_ns != 0)
         return;
     shim->kill_at_ns = monotonic_ns() + (uint64_t)(shim->orders.kill_grace_seconds * 1e9);
-    if (shim->command_pid == 0)
+    bool starting = shim->orders.detached && shim->command_pid == 0;
+    if (starting)
         shim->term_wanted = true;
     else if (shim->orders.kill_grace_seconds > 0)
         ending_term(shim);
@@ -94,6 +99,7 @@ void ending_kill(struct shim *shim, uint64_t now_ns)
 {
     launch__group_kill(&shim->orders.group);
     kill_children();
+    shim->kill_sent = true;
     shim->kill_at_ns = now_ns + KILL_AGAIN_NS;
 }
 
@@ -140,6 +146,22 @@ static void read_counters(struct shim *shim)
                  shim->orders.limits.memory_bytes);
 }
 
+/*
+ * A runtime that stays tells a death by signal n as exit code 128 + n, which a command may also choose. It was the
+ * signal if we, or the kernel for the memory, have sent it.
+ */
+static void undo_shell_convention(struct shim *shim)
+{
+    struct launch_result *result = &shim->result;
+    bool stays = shim->orders.container && !shim->orders.detached;
+    if (stays && result->how == LAUNCH_EXITED && result->exit_code == 128 + SIGKILL &&
+        (shim->kill_sent || result->out_of_memory)) {
+        result->how = LAUNCH_SIGNALED;
+        result->signal = SIGKILL;
+        result->exit_code = 0;
+    }
+}
+
 /* A process that was just reaped may still count for a moment. */
 static void remove_group(const struct launch__group *group)
 {
@@ -161,6 +183,7 @@ int ending_finish(struct shim *shim)
     clock_gettime(CLOCK_REALTIME, &now);
     result->ended_at = (double)now.tv_sec + (double)now.tv_nsec / 1e9;
     read_counters(shim);
+    undo_shell_convention(shim);
     remove_group(&shim->orders.group);
     launch__remove_tree(shim->dir_fd, LAUNCH__FILE_RUNTIME);
     launch__remove_tree(shim->dir_fd, LAUNCH__FILE_PID);

@@ -36,11 +36,12 @@ struct shim {
     struct stream out;
     struct stream err;
     pid_t runtime_pid; /* 0 when there is none (any more) */
-    pid_t command_pid; /* 0 before the command runs */
+    pid_t command_pid; /* 0 before the command runs, and for a container whose runtime stays */
     bool ended;
     bool term_wanted;       /* SIGTERM is due as soon as there is a command */
     uint64_t timeout_at_ns; /* 0: none; on the monotonic clock */
     uint64_t kill_at_ns;    /* SIGKILL for everything is due then; 0: not wanted */
+    bool kill_sent;
     uint64_t began_ns;
     struct launch_result result;
 };
@@ -49,6 +50,8 @@ struct shim {
 
 /* Starts the command or the runtime; on failure the result says why. */
 int command_start(struct shim *shim);
+/* The process that a runtime says is the container's first; 0 if it has not said. */
+pid_t command_container_pid(const struct shim *shim);
 /* Looks at who has died. */
 void command_reap(struct shim *shim);
 
