@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include "base/error.h"
+#include "masks.h"
 
 /* Written out, since the eight positions must stay in registers. */
 #define EIGHT(do_one) do_one(0) do_one(1) do_one(2) do_one(3) do_one(4) do_one(5) do_one(6) do_one(7)
@@ -180,8 +181,8 @@ static void add_deep_tree_to_rows(const shard_forest *forest, int32_t tree, cons
         sums[row] += shard__walk(nodes, rows + row * stride);
 }
 
-void shard__forest_block_margins(const shard_forest *forest, const float *rows, int64_t stride, int count,
-                                 uint32_t *keys, float *margins)
+static void walk_block(const shard_forest *forest, const float *rows, int64_t stride, int count, uint32_t *keys,
+                       float *margins)
 {
     size_t key_count = shard__key_count(forest);
     float sums[SHARD__BLOCK_ROWS] = {0};
@@ -208,22 +209,59 @@ static void plain_margins(const shard_forest *forest, const struct shard_matrix 
             margins[i] += shard__walk(forest->nodes + forest->trees[tree].first, rows->values + i * stride);
 }
 
-static int walk_margins(const shard_forest *forest, const struct shard_matrix *rows, int64_t stride, float *margins)
+#if SHARD__HAS_AVX512
+/* Up to 32 rows by masks: their keys lie key by key. */
+static void mask_block(const shard_forest *forest, const float *rows, int64_t stride, int count, uint32_t *keys,
+                       float *margins)
+{
+    float sums[SHARD__AVX512_ROWS] = {0};
+    memcpy(sums, margins, (size_t)count * sizeof(float));
+    shard__lay_keys_avx512(rows, stride, count, forest->feature_count, keys);
+    shard__mask_rows_avx512(forest, keys, sums);
+    memcpy(margins, sums, (size_t)count * sizeof(float));
+}
+#endif
+
+/* How many rows go together, for so many. */
+static int rows_together(const shard_forest *forest, int64_t rows)
+{
+#if SHARD__HAS_AVX512
+    if (forest->masks.by_tree != NULL && rows >= SHARD__AVX512_ROWS / 2)
+        return SHARD__AVX512_ROWS;
+#endif
+    (void)forest;
+    return rows < 8 ? 1 : SHARD__BLOCK_ROWS;
+}
+
+static void together(const shard_forest *forest, const float *rows, int64_t stride, int step, int count, uint32_t *keys,
+                     float *margins)
+{
+    if (step == 1)
+        *margins = row_margin(forest, rows, keys, *margins);
+#if SHARD__HAS_AVX512
+    else if (step == SHARD__AVX512_ROWS)
+        mask_block(forest, rows, stride, count, keys, margins);
+#endif
+    else
+        walk_block(forest, rows, stride, count, keys, margins);
+}
+
+int shard__margins(const shard_forest *forest, const struct shard_matrix *rows, int64_t stride, float *margins)
 {
     enum { ON_STACK = 4096 };
     uint32_t small[ON_STACK], *keys = small;
-    size_t needed = shard__key_count(forest) * (rows->rows < 8 ? 1 : SHARD__BLOCK_ROWS);
+    int step = rows_together(forest, rows->rows);
+    size_t needed = shard__key_count(forest) * (size_t)step;
+    if (forest->plain) {
+        plain_margins(forest, rows, stride, margins);
+        return 0;
+    }
     if (needed > ON_STACK && (keys = shard__realloc(forest->context, NULL, 0, needed * sizeof(uint32_t))) == NULL)
         return SHARD_ENOMEM;
-    if (rows->rows < 8)
-        for (int64_t i = 0; i < rows->rows; i++)
-            margins[i] = row_margin(forest, rows->values + i * stride, keys, margins[i]);
-    else
-        for (int64_t i = 0; i < rows->rows; i += SHARD__BLOCK_ROWS) {
-            int64_t left = rows->rows - i;
-            shard__forest_block_margins(forest, rows->values + i * stride, stride,
-                                        left < SHARD__BLOCK_ROWS ? (int)left : SHARD__BLOCK_ROWS, keys, margins + i);
-        }
+    for (int64_t i = 0; i < rows->rows; i += step) {
+        int64_t left = rows->rows - i;
+        together(forest, rows->values + i * stride, stride, step, left < step ? (int)left : step, keys, margins + i);
+    }
     if (keys != small)
         shard__release(forest->context, keys, needed * sizeof(uint32_t));
     return 0;
@@ -239,8 +277,5 @@ int shard_forest_margins(const shard_forest *forest, const struct shard_matrix *
                            (long long)rows->rows, (long long)stride, forest->feature_count);
     for (int64_t i = 0; i < rows->rows; i++)
         ret_margins[i] = base_margins != NULL ? base_margins[i] : forest->base_margin;
-    if (!forest->plain)
-        return walk_margins(forest, rows, stride, ret_margins);
-    plain_margins(forest, rows, stride, ret_margins);
-    return 0;
+    return shard__margins(forest, rows, stride, ret_margins);
 }

@@ -6,10 +6,10 @@
 
 #include "forest.h"
 
-/* Rows `count` (at most SHARD__BLOCK_ROWS) of `stride` floats; margins hold what each sum begins with. `keys` has room
- * for SHARD__BLOCK_ROWS rows' keys. */
 enum { SHARD__BLOCK_ROWS = 64 };
-void shard__forest_block_margins(const shard_forest *forest, const float *rows, int64_t stride, int count,
-                                 uint32_t *keys, float *margins);
+
+/* Rows that fit (each has feature_count floats or more); `margins` hold what each sum begins with. 0 or SHARD_ENOMEM.
+ */
+int shard__margins(const shard_forest *forest, const struct shard_matrix *rows, int64_t stride, float *margins);
 
 #endif

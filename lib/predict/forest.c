@@ -33,6 +33,8 @@ void shard_forest_free(shard_forest *forest)
     shard__release(context, masks->nodes, masks->node_count * sizeof(struct shard__mask_node));
     shard__release(context, masks->begins, (2 * (size_t)forest->feature_count + 1) * sizeof(size_t));
     shard__release(context, masks->leaves, (size_t)forest->tree_count * SHARD__MASK_LEAVES * sizeof(float));
+    shard__release(context, masks->by_tree, masks->node_count * sizeof(struct shard__tree_mask));
+    shard__release(context, masks->tree_begins, ((size_t)forest->tree_count + 1) * sizeof(size_t));
     shard__release(context, forest, sizeof(*forest));
 }
 
@@ -47,6 +49,9 @@ static size_t memory_of(const shard_forest *forest)
         bytes += forest->masks.node_count * sizeof(struct shard__mask_node) +
                  (2 * (size_t)forest->feature_count + 1) * sizeof(size_t) +
                  (size_t)forest->tree_count * SHARD__MASK_LEAVES * sizeof(float);
+    if (forest->masks.by_tree != NULL)
+        bytes += forest->masks.node_count * sizeof(struct shard__tree_mask) +
+                 ((size_t)forest->tree_count + 1) * sizeof(size_t);
     return bytes;
 }
 

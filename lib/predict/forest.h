@@ -80,11 +80,20 @@ struct shard__mask_node {
     uint64_t keep; /* the leaves that stay when the node sends right */
 };
 
+/* The same node for a batch of rows, tree by tree. */
+struct shard__tree_mask {
+    uint32_t below;
+    uint32_t key;
+    uint64_t keep;
+};
+
 struct shard__masks {
     struct shard__mask_node *nodes; /* by feature, missing goes left before missing goes right, then ascending */
     size_t node_count;
-    size_t *begins; /* of list 2 * feature + (missing goes right); 2 * feature_count + 1 of them */
-    float *leaves;  /* SHARD__MASK_LEAVES of each tree, from the left */
+    size_t *begins;                   /* of list 2 * feature + (missing goes right); 2 * feature_count + 1 of them */
+    float *leaves;                    /* SHARD__MASK_LEAVES of each tree, from the left */
+    struct shard__tree_mask *by_tree; /* with AVX-512 only; of tree t: from tree_begins[t] to tree_begins[t + 1] - 1 */
+    size_t *tree_begins;
 };
 
 struct shard_forest {

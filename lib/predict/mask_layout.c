@@ -80,6 +80,38 @@ static void fill_lists(shard_forest *forest, struct entry *entries, size_t count
     masks->begins[0] = 0;
 }
 
+/* The nodes as collected: a batch of rows goes through them tree by tree. */
+static int keep_by_tree(shard_forest *forest, const struct entry *entries, size_t count)
+{
+    struct shard__masks *masks = &forest->masks;
+    size_t trees = (size_t)forest->tree_count;
+    masks->by_tree = shard__zalloc(forest->context, masks->node_count * sizeof(struct shard__tree_mask));
+    masks->tree_begins = shard__zalloc(forest->context, (trees + 1) * sizeof(size_t));
+    if (masks->by_tree == NULL || masks->tree_begins == NULL)
+        return SHARD_ENOMEM;
+    for (size_t i = 0; i < count; i++) {
+        const struct entry *entry = &entries[i];
+        uint32_t lane = entry->list % 2 * (uint32_t)forest->feature_count;
+        masks->by_tree[i] = (struct shard__tree_mask){entry->node.below, entry->list / 2 + lane, entry->node.keep};
+        masks->tree_begins[entry->node.tree + 1] = i + 1;
+    }
+    for (size_t i = 0; i < trees; i++)
+        if (masks->tree_begins[i + 1] < masks->tree_begins[i])
+            masks->tree_begins[i + 1] = masks->tree_begins[i];
+    return 0;
+}
+
+static void collect_all(shard_forest *forest, struct entry *entries)
+{
+    struct collection collection = {.entries = entries, .lead_high = forest->lead_high};
+    for (int32_t i = 0; i < forest->tree_count; i++) {
+        collection.nodes = forest->nodes + forest->trees[i].first;
+        collection.leaves = forest->masks.leaves + (size_t)i * SHARD__MASK_LEAVES;
+        collection.tree = i;
+        collect(&collection, 0, 0);
+    }
+}
+
 int shard__forest_build_masks(shard_forest *forest)
 {
     const shard_context *context = forest->context;
@@ -89,24 +121,19 @@ int shard__forest_build_masks(shard_forest *forest)
         return 0;
     for (size_t i = 0; i < trees; i++)
         count += (size_t)forest->trees[i].leaf_count - 1;
-    size_t begin_count = 2 * (size_t)forest->feature_count + 1;
-    size_t entry_bytes = (2 * count + 1) * sizeof(struct entry);
+    size_t begin_count = 2 * (size_t)forest->feature_count + 1, entry_bytes = (2 * count + 1) * sizeof(struct entry);
+    masks->node_count = count + 1; /* one more: of one-leaf trees there are none, and the array says that masks are */
     struct entry *entries = shard__realloc(context, NULL, 0, entry_bytes);
     masks->begins = shard__zalloc(context, begin_count * sizeof(size_t));
     masks->leaves = shard__zalloc(context, trees * SHARD__MASK_LEAVES * sizeof(float));
-    masks->node_count =
-        count + 1; /* one more: with one-leaf trees alone there is none, and the array says that masks are */
     masks->nodes = shard__zalloc(context, masks->node_count * sizeof(struct shard__mask_node));
-    int status =
-        entries != NULL && masks->begins != NULL && masks->leaves != NULL && masks->nodes != NULL ? 0 : SHARD_ENOMEM;
+    int status = 0;
+    if (entries == NULL || masks->begins == NULL || masks->leaves == NULL || masks->nodes == NULL)
+        status = SHARD_ENOMEM;
     if (status == 0) {
-        struct collection collection = {.entries = entries, .lead_high = forest->lead_high};
-        for (size_t i = 0; i < trees; i++) {
-            collection.nodes = forest->nodes + forest->trees[i].first;
-            collection.leaves = masks->leaves + i * SHARD__MASK_LEAVES;
-            collection.tree = (int32_t)i;
-            collect(&collection, 0, 0);
-        }
+        collect_all(forest, entries);
+        if (forest->use_avx512)
+            status = keep_by_tree(forest, entries, count);
         fill_lists(forest, entries, count);
     }
     shard__release(context, entries, entry_bytes);

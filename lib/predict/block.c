@@ -1,0 +1,129 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Blocks: rows of one side of pairs, and the leaf masks that each row decides alone. */
+
+#include <math.h>
+#include <string.h>
+
+#include "base/error.h"
+#include "masks.h"
+
+static int check_columns(const shard_forest *forest, const int32_t *columns, int32_t count)
+{
+    if (count < 0 || count > forest->feature_count)
+        return shard__fail(SHARD_EINVAL, "%d columns, of %d features", count, forest->feature_count);
+    unsigned char *taken = shard__zalloc(forest->context, (size_t)forest->feature_count);
+    int status = taken != NULL ? 0 : SHARD_ENOMEM;
+    for (int32_t i = 0; i < count && status == 0; i++) {
+        if (columns[i] < 0 || columns[i] >= forest->feature_count)
+            status = shard__fail(SHARD_EINVAL, "column %d is feature %d, of %d", i, columns[i], forest->feature_count);
+        else if (taken[columns[i]]++)
+            status = shard__fail(SHARD_EINVAL, "feature %d comes from two columns", columns[i]);
+    }
+    shard__release(forest->context, taken, (size_t)forest->feature_count);
+    return status;
+}
+
+/* Where a row's masks lie, and how far its trees are from each other. */
+static uint64_t *row_place(const shard_forest_block *block, int32_t row, size_t *ret_step)
+{
+    size_t trees = (size_t)block->forest->tree_count;
+    if (block->side == SHARD_FEATURE_TASK) {
+        *ret_step = 1;
+        return block->masks + (size_t)row * trees;
+    }
+    *ret_step = SHARD__TILE;
+    return block->masks + (size_t)(row / SHARD__TILE) * SHARD__TILE * trees + (size_t)(row % SHARD__TILE);
+}
+
+static void mask_row(shard_forest_block *block, int32_t row, const float *values)
+{
+    size_t trees = (size_t)block->forest->tree_count, step;
+    uint64_t *masks = block->row_masks, *place = row_place(block, row, &step);
+    memset(masks, 0xff, trees * sizeof(uint64_t));
+    for (int32_t i = 0; i < block->column_count; i++)
+        shard__mask_feature(block->forest, block->columns[i], values[i], masks);
+    for (size_t tree = 0; tree < trees; tree++)
+        place[tree * step] = masks[tree];
+}
+
+static int allocate(shard_forest_block *block, const int32_t *columns)
+{
+    const shard_context *context = block->forest->context;
+    size_t trees = (size_t)block->forest->tree_count, count = (size_t)block->column_count;
+    size_t padded = ((size_t)block->rows + SHARD__TILE - 1) / SHARD__TILE * SHARD__TILE;
+    block->columns = shard__zalloc(context, (count + 1) * sizeof(int32_t));
+    block->values = shard__realloc(context, NULL, 0, ((size_t)block->rows * count + 1) * sizeof(float));
+    if (block->columns == NULL || block->values == NULL)
+        return SHARD_ENOMEM;
+    if (count > 0)
+        memcpy(block->columns, columns, count * sizeof(int32_t));
+    for (size_t i = 0; i < (size_t)block->rows * count; i++)
+        block->values[i] = NAN;
+    if (block->forest->masks.nodes == NULL)
+        return 0;
+    block->mask_count = padded * trees + 1;
+    block->row_masks = shard__zalloc(context, trees * sizeof(uint64_t));
+    block->masks = shard__realloc(context, NULL, 0, block->mask_count * sizeof(uint64_t));
+    if (block->row_masks == NULL || block->masks == NULL)
+        return SHARD_ENOMEM;
+    /* Rows that no one asks for must have a first leaf, too. */
+    memset(block->masks, 0xff, block->mask_count * sizeof(uint64_t));
+    for (int32_t row = 0; row < block->rows; row++)
+        mask_row(block, row, block->values);
+    return 0;
+}
+
+int shard_forest_block_new(const shard_forest *forest, enum shard_feature_group side, const int32_t *columns,
+                           int32_t column_count, int32_t rows, shard_forest_block **ret_block)
+{
+    shard__clear_error();
+    if (side != SHARD_FEATURE_TASK && side != SHARD_FEATURE_HOST)
+        return shard__fail(SHARD_EINVAL, "a block's side is TASK or HOST, not %d", (int)side);
+    if (rows < 0)
+        return shard__fail(SHARD_EINVAL, "a block of %d rows", rows);
+    int status = check_columns(forest, columns, column_count);
+    if (status < 0)
+        return status;
+    shard_forest_block *block = shard__zalloc(forest->context, sizeof(*block));
+    if (block == NULL)
+        return SHARD_ENOMEM;
+    block->forest = forest;
+    block->side = side;
+    block->column_count = column_count;
+    block->rows = rows;
+    if ((status = allocate(block, columns)) < 0) {
+        shard_forest_block_free(block);
+        return status;
+    }
+    *ret_block = block;
+    return 0;
+}
+
+int shard_forest_block_set(shard_forest_block *block, int32_t first, const struct shard_matrix *rows)
+{
+    shard__clear_error();
+    int64_t stride = rows->stride != 0 ? rows->stride : block->column_count;
+    if (first < 0 || rows->rows < 0 || rows->rows > block->rows - first || stride < block->column_count)
+        return shard__fail(SHARD_EINVAL, "%lld rows of %lld floats from row %d on, in a block of %d rows of %d columns",
+                           (long long)rows->rows, (long long)stride, first, block->rows, block->column_count);
+    for (int64_t i = 0; i < rows->rows; i++) {
+        int32_t row = first + (int32_t)i;
+        float *values = block->values + (size_t)row * (size_t)block->column_count;
+        memcpy(values, rows->values + i * stride, (size_t)block->column_count * sizeof(float));
+        if (block->masks != NULL)
+            mask_row(block, row, values);
+    }
+    return 0;
+}
+
+void shard_forest_block_free(shard_forest_block *block)
+{
+    if (block == NULL)
+        return;
+    const shard_context *context = block->forest->context;
+    shard__release(context, block->columns, ((size_t)block->column_count + 1) * sizeof(int32_t));
+    shard__release(context, block->values, ((size_t)block->rows * (size_t)block->column_count + 1) * sizeof(float));
+    shard__release(context, block->masks, block->mask_count * sizeof(uint64_t));
+    shard__release(context, block->row_masks, (size_t)block->forest->tree_count * sizeof(uint64_t));
+    shard__release(context, block, sizeof(*block));
+}

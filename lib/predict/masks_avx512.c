@@ -1,0 +1,141 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Leaf masks with AVX-512: the leftmost leaf is the highest bit, so that counting leading zeros gives the exit leaf; a
+ * tree's 64 leaves fit in four registers, from which two permutes take sixteen values at once. Called only where the
+ * processor has it (load.c asks).
+ */
+
+#include "masks.h"
+
+#if SHARD__HAS_AVX512
+
+#include <immintrin.h>
+#include <math.h>
+
+#define WITH_AVX512 __attribute__((target("avx512f,avx512cd,avx512vl,avx512dq,avx512bw,lzcnt")))
+#define INLINE_AVX512 \
+    static inline __attribute__((always_inline, target("avx512f,avx512cd,avx512vl,avx512dq,avx512bw,lzcnt")))
+
+/* The leaves of one tree. */
+struct leaf_table {
+    __m512 part[4];
+};
+
+INLINE_AVX512 struct leaf_table load_leaves(const float *leaves)
+{
+    return (struct leaf_table){{_mm512_loadu_ps(leaves), _mm512_loadu_ps(leaves + 16), _mm512_loadu_ps(leaves + 32),
+                                _mm512_loadu_ps(leaves + 48)}};
+}
+
+/* The values of sixteen exit leaves, from their masks. */
+INLINE_AVX512 __m512 exit_values(const struct leaf_table *table, __m512i low, __m512i high)
+{
+    const __m512i even = _mm512_setr_epi32(0, 2, 4, 6, 8, 10, 12, 14, 16, 18, 20, 22, 24, 26, 28, 30);
+    __m512i leaf = _mm512_permutex2var_epi32(_mm512_lzcnt_epi64(low), even, _mm512_lzcnt_epi64(high));
+    __m512 left = _mm512_permutex2var_ps(table->part[0], leaf, table->part[1]);
+    __m512 right = _mm512_permutex2var_ps(table->part[2], leaf, table->part[3]);
+    return _mm512_mask_blend_ps(_mm512_test_epi32_mask(leaf, _mm512_set1_epi32(32)), left, right);
+}
+
+/* `count` tiles (a constant) at a time: the leaves are loaded once for all of them. */
+INLINE_AVX512 void tiles(const shard_forest *forest, const uint64_t *task, const uint64_t *hosts, int count,
+                         float *sums)
+{
+    size_t tile = (size_t)forest->tree_count * SHARD__TILE;
+    const float *leaves = forest->masks.leaves;
+    __m512 sum[4];
+    for (int i = 0; i < count; i++)
+        sum[i] = _mm512_loadu_ps(sums + i * SHARD__TILE);
+    for (int32_t tree = 0; tree < forest->tree_count; tree++) {
+        struct leaf_table table = load_leaves(leaves + tree * SHARD__MASK_LEAVES);
+        __m512i mask = _mm512_set1_epi64((long long)task[tree]);
+        const uint64_t *at = hosts + tree * SHARD__TILE;
+#pragma GCC unroll 4
+        for (int i = 0; i < count; i++) {
+            const uint64_t *pair = at + (size_t)i * tile;
+            __m512i low = _mm512_and_si512(mask, _mm512_loadu_si512(pair));
+            __m512i high = _mm512_and_si512(mask, _mm512_loadu_si512(pair + 8));
+            sum[i] = _mm512_add_ps(sum[i], exit_values(&table, low, high));
+        }
+    }
+    for (int i = 0; i < count; i++)
+        _mm512_storeu_ps(sums + i * SHARD__TILE, sum[i]);
+}
+
+WITH_AVX512 void shard__mask_tiles_avx512(const shard_forest *forest, const uint64_t *task, const uint64_t *hosts,
+                                          int64_t tile_count, float *sums)
+{
+    size_t tile = (size_t)forest->tree_count * SHARD__TILE;
+    for (; tile_count >= 4; tile_count -= 4) {
+        tiles(forest, task, hosts, 4, sums);
+        hosts += 4 * tile;
+        sums += 4 * SHARD__TILE;
+    }
+    for (; tile_count > 0; tile_count--) {
+        tiles(forest, task, hosts, 1, sums);
+        hosts += tile;
+        sums += SHARD__TILE;
+    }
+}
+
+WITH_AVX512 float shard__mask_pair_avx512(const shard_forest *forest, const uint64_t *task, const uint64_t *host,
+                                          float sum)
+{
+    const float *leaves = forest->masks.leaves;
+    for (int32_t tree = 0; tree < forest->tree_count; tree++)
+        sum += leaves[tree * SHARD__MASK_LEAVES + (int)_lzcnt_u64(task[tree] & host[tree * SHARD__TILE])];
+    return sum;
+}
+
+WITH_AVX512 void shard__lay_keys_avx512(const float *rows, int64_t stride, int count, int32_t feature_count,
+                                        uint32_t *keys)
+{
+    for (int32_t i = 0; i < feature_count; i++) {
+        uint32_t *left = keys + (size_t)i * SHARD__AVX512_ROWS;
+        uint32_t *right = left + (size_t)feature_count * SHARD__AVX512_ROWS;
+        float column[SHARD__AVX512_ROWS];
+        for (int row = 0; row < SHARD__AVX512_ROWS; row++)
+            column[row] = row < count ? rows[row * stride + i] : NAN;
+        for (int row = 0; row < SHARD__AVX512_ROWS; row += 16) {
+            __m512 x = _mm512_loadu_ps(column + row);
+            __mmask16 missing = _mm512_cmp_ps_mask(x, x, _CMP_UNORD_Q);
+            __m512i bits = _mm512_castps_si512(_mm512_add_ps(x, _mm512_setzero_ps()));
+            __m512i flip = _mm512_or_si512(_mm512_srai_epi32(bits, 31), _mm512_set1_epi32(INT32_MIN));
+            __m512i order = _mm512_xor_si512(bits, flip);
+            _mm512_storeu_si512(left + row, _mm512_mask_mov_epi32(order, missing, _mm512_setzero_si512()));
+            _mm512_storeu_si512(right + row, _mm512_mask_mov_epi32(order, missing, _mm512_set1_epi32(-1)));
+        }
+    }
+}
+
+/* All nodes of a tree on 32 rows (vectorised QuickScorer): no walk, so nothing waits. */
+WITH_AVX512 void shard__mask_rows_avx512(const shard_forest *forest, const uint32_t *keys, float *sums)
+{
+    const struct shard__masks *masks = &forest->masks;
+    __m512 sum0 = _mm512_loadu_ps(sums), sum1 = _mm512_loadu_ps(sums + 16);
+    for (int32_t tree = 0; tree < forest->tree_count; tree++) {
+        const struct shard__tree_mask *node = masks->by_tree + masks->tree_begins[tree];
+        const struct shard__tree_mask *end = masks->by_tree + masks->tree_begins[tree + 1];
+        __m512i m0 = _mm512_set1_epi64(-1), m1 = m0, m2 = m0, m3 = m0;
+        for (; node < end; node++) {
+            const uint32_t *row = keys + (size_t)node->key * SHARD__AVX512_ROWS;
+            __m256i below = _mm256_set1_epi32((int)node->below);
+            __m512i keep = _mm512_set1_epi64((long long)node->keep);
+            m0 = _mm512_mask_and_epi64(m0, _mm256_cmplt_epu32_mask(below, _mm256_loadu_si256((const void *)row)), m0,
+                                       keep);
+            m1 = _mm512_mask_and_epi64(m1, _mm256_cmplt_epu32_mask(below, _mm256_loadu_si256((const void *)(row + 8))),
+                                       m1, keep);
+            m2 = _mm512_mask_and_epi64(m2, _mm256_cmplt_epu32_mask(below, _mm256_loadu_si256((const void *)(row + 16))),
+                                       m2, keep);
+            m3 = _mm512_mask_and_epi64(m3, _mm256_cmplt_epu32_mask(below, _mm256_loadu_si256((const void *)(row + 24))),
+                                       m3, keep);
+        }
+        struct leaf_table table = load_leaves(masks->leaves + tree * SHARD__MASK_LEAVES);
+        sum0 = _mm512_add_ps(sum0, exit_values(&table, m0, m1));
+        sum1 = _mm512_add_ps(sum1, exit_values(&table, m2, m3));
+    }
+    _mm512_storeu_ps(sums, sum0);
+    _mm512_storeu_ps(sums + 16, sum1);
+}
+
+#endif
