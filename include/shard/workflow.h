@@ -267,8 +267,8 @@ struct shard_parse_report {
 /**
  * Reads a workflow from JSON text.
  *
- * `source` names the text in messages (a path) and may be NULL; messages are "source:line:column: /json/pointer: what is
- * wrong, what was expected". `ret_report` may be NULL; it is the one output that is written on failure too. Text is
+ * `source` names the text in messages (a path) and may be NULL; messages are "source:line:column: /json/pointer: what
+ * is wrong, what was expected". `ret_report` may be NULL; it is the one output that is written on failure too. Text is
  * UTF-8, less than 1 GiB, at most 256 deep; a key that an object has twice is an error, in the native format also one
  * that is not known.
  *
