@@ -116,6 +116,11 @@ int shard_forest_block_set(shard_forest_block *block, int32_t first, const struc
     return 0;
 }
 
+int64_t shard__block_rows(const shard_forest_block *block)
+{
+    return block->rows;
+}
+
 void shard_forest_block_free(shard_forest_block *block)
 {
     if (block == NULL)

@@ -145,6 +145,8 @@ int shard__forest_parse(shard_forest *forest, const void *bytes, size_t size, co
 int shard__forest_build_walk(shard_forest *forest);
 int shard__forest_build_masks(shard_forest *forest);
 
+int64_t shard__block_rows(const shard_forest_block *block);
+
 static inline uint32_t shard__float_bits(float value)
 {
     uint32_t bits;
