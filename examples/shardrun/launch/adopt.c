@@ -101,7 +101,11 @@ static int settle_lost(const char *dir, int dir_fd, struct launch_result *ret_re
     fence(dir, dir_fd, &lost);
     clock_gettime(CLOCK_REALTIME, &now);
     lost.ended_at = (double)now.tv_sec + (double)now.tv_nsec / 1e9;
-    launch__result_write(dir_fd, &lost); /* if that fails, the next adopter comes to the same answer */
+    int fd = launch__result_reserve(dir_fd);
+    if (fd >= 0) {
+        launch__result_write(dir_fd, fd, &lost); /* if that fails, the next adopter comes to the same answer */
+        close(fd);
+    }
     *ret_result = lost;
     return 0;
 }

@@ -129,8 +129,10 @@ void launch__orders_clear(struct launch__orders *orders);
 
 /* ---- result_file.c ---- */
 
+/* Takes the room for the result; returns a descriptor for launch__result_write. */
+int launch__result_reserve(int dir_fd);
 /* Writes `exit.json` whole or not at all, and durably. */
-int launch__result_write(int dir_fd, const struct launch_result *result);
+int launch__result_write(int dir_fd, int reserved_fd, const struct launch_result *result);
 /* -ENOENT if there is none, -EBADMSG if it is no whole result. */
 int launch__result_read(int dir_fd, struct launch_result *ret_result);
 

@@ -2,7 +2,9 @@
 
 /*
  * The file `exit.json` of an attempt directory, in which the shim leaves how the command ended. Whole or absent, and
- * durable: an adopter of the next day relies on it. Written without a JSON library so that the shim stays small.
+ * durable: an adopter of the next day relies on it. Its room on the disk is taken before the command starts, so that a
+ * disk that the command has filled cannot swallow the result, and making it durable in the end is one write in place.
+ * Written without a JSON library so that the shim stays small.
  */
 #include "internal.h"
 
@@ -15,6 +17,8 @@
 #include <unistd.h>
 
 #define RESULT_MAX ((size_t)64 << 10)
+#define RESULT_BYTES 4096 /* what the file always takes: the result, then spaces */
+#define TEMPORARY LAUNCH__FILE_RESULT ".tmp"
 
 static const char *const how_names[] = {"exited", "signaled", "failed", "lost"};
 
@@ -49,23 +53,34 @@ static int format(const struct launch_result *result, char *ret_text, size_t siz
     return length < 0 || (size_t)length >= size ? -EOVERFLOW : length;
 }
 
-int launch__result_write(int dir_fd, const struct launch_result *result)
+int launch__result_reserve(int dir_fd)
 {
-    char text[4096];
+    char blank[RESULT_BYTES];
+    memset(blank, ' ', sizeof blank);
+    int fd = openat(dir_fd, TEMPORARY, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
+    if (fd < 0)
+        return -errno;
+    int code = launch__write_all(fd, blank, sizeof blank);
+    if (code == 0)
+        return fd;
+    close(fd);
+    return code;
+}
+
+int launch__result_write(int dir_fd, int reserved_fd, const struct launch_result *result)
+{
+    char text[RESULT_BYTES];
     int length = format(result, text, sizeof text);
     if (length < 0)
         return length;
-    int fd = openat(dir_fd, LAUNCH__FILE_RESULT ".tmp", O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
-    if (fd < 0)
+    memset(text + length, ' ', sizeof text - (size_t)length);
+    text[sizeof text - 1] = '\n';
+    ssize_t put = pwrite(reserved_fd, text, sizeof text, 0);
+    if (put != (ssize_t)sizeof text)
+        return put < 0 ? -errno : -EIO;
+    if (fdatasync(reserved_fd) != 0 || renameat(dir_fd, TEMPORARY, dir_fd, LAUNCH__FILE_RESULT) != 0)
         return -errno;
-    int code = launch__write_all(fd, text, (size_t)length);
-    if (code == 0 && fsync(fd) != 0)
-        code = -errno;
-    if (close(fd) != 0 && code == 0)
-        code = -errno;
-    if (code == 0 && renameat(dir_fd, LAUNCH__FILE_RESULT ".tmp", dir_fd, LAUNCH__FILE_RESULT) != 0)
-        code = -errno;
-    return code;
+    return 0;
 }
 
 /* The text after "key": in a file of our own making. */

@@ -158,6 +158,17 @@ static void note_end(struct shim *shim, int status)
     }
 }
 
+/* Cuts the inside of a JSON string off at its end, and takes the backslashes out of it. */
+static void unquote(char *text)
+{
+    char *to = text;
+    for (; *text != '\0' && *text != '"'; text++) {
+        text += text[0] == '\\' && text[1] != '\0';
+        *to++ = *text;
+    }
+    *to = '\0';
+}
+
 /* The last complaint in the runtime's log: a plain line (crun), or a JSON object with "msg" (runc). */
 static void describe_runtime_failure(struct shim *shim, int status)
 {
@@ -169,8 +180,12 @@ static void describe_runtime_failure(struct shim *shim, int status)
             text[--size] = '\0';
         const char *last = strrchr(text, '\n');
         line = last == NULL ? text : last + 1;
-        const char *message = strstr(line, "\"msg\":\"");
-        line = message == NULL ? line : message + strlen("\"msg\":\"");
+        char *message = strstr(text, "\"msg\":\"");
+        if (message != NULL) {
+            message += strlen("\"msg\":\"");
+            unquote(message);
+            line = message;
+        }
     }
     struct launch_error error = {""};
     if (*line != '\0')
@@ -179,9 +194,6 @@ static void describe_runtime_failure(struct shim *shim, int status)
         launch__fail(&error, 0, "the OCI runtime was killed by signal %d", WTERMSIG(status));
     else
         launch__fail(&error, 0, "the OCI runtime ended with status %d and said nothing", WEXITSTATUS(status));
-    char *rest = strstr(error.text, "\",\"time\":");
-    if (rest != NULL)
-        *rest = '\0';
     memcpy(shim->result.message, error.text, sizeof shim->result.message);
     free(text);
 }

@@ -187,5 +187,5 @@ int ending_finish(struct shim *shim)
     remove_group(&shim->orders.group);
     launch__remove_tree(shim->dir_fd, LAUNCH__FILE_RUNTIME);
     launch__remove_tree(shim->dir_fd, LAUNCH__FILE_PID);
-    return launch__result_write(shim->dir_fd, result);
+    return launch__result_write(shim->dir_fd, shim->result_fd, result);
 }

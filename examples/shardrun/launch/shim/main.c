@@ -49,20 +49,27 @@ static int watch_signals(void)
     return signalfd(-1, &watched, SFD_CLOEXEC | SFD_NONBLOCK);
 }
 
-/* From here on a command may have run. Durable, because a start must be known even after a power cut. */
+/* From here on a command may have run. */
 static int mark_begun(struct shim *shim)
 {
     char text[32];
     int length = snprintf(text, sizeof text, "%d\n", (int)getpid());
-    int result = launch__write_file(shim->dir_fd, LAUNCH__FILE_BEGUN, text, (size_t)length);
-    if (result < 0)
-        return result;
+    return launch__write_file(shim->dir_fd, LAUNCH__FILE_BEGUN, text, (size_t)length);
+}
+
+/*
+ * A start must be known even after a power cut. This is not waited for before the start: a power cut in between ends
+ * the command as well, and the caller knows from its own records to ask about the attempt, which fences it.
+ */
+static void make_durable(const struct shim *shim)
+{
     int parent = openat(shim->dir_fd, "..", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    if (parent < 0 || fsync(shim->dir_fd) != 0 || fsync(parent) != 0)
-        result = -errno;
-    if (parent >= 0)
+    fsync(shim->result_fd);
+    fsync(shim->dir_fd);
+    if (parent >= 0) {
+        fsync(parent);
         close(parent);
-    return result;
+    }
 }
 
 static int prepare(struct shim *shim)
@@ -150,12 +157,15 @@ static int supervise(struct shim *shim)
 {
     prctl(PR_SET_CHILD_SUBREAPER, 1);
     shim->signal_fd = watch_signals();
-    if (shim->signal_fd < 0 || mark_begun(shim) < 0)
+    shim->result_fd = launch__result_reserve(shim->dir_fd);
+    if (shim->signal_fd < 0 || shim->result_fd < 0 || mark_begun(shim) < 0)
         return 1;
-    if (prepare(shim) < 0)
+    if (prepare(shim) < 0) {
         shim->result.how = LAUNCH_FAILED;
-    else
+    } else {
+        make_durable(shim);
         watch(shim);
+    }
     ending_sweep(shim);
     int result = ending_finish(shim);
     launch__orders_clear(&shim->orders);

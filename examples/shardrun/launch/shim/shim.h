@@ -31,6 +31,7 @@ struct shim {
     int dir_fd;
     const char *dir;
     int signal_fd;
+    int result_fd;
     int namespace_fd; /* mount namespace for the runtime, or -1 */
     struct launch__orders orders;
     struct stream out;
