@@ -112,6 +112,6 @@ int shard_forest_transform(const shard_forest *forest, float *values, int64_t co
             values[i] = sigmoid(values[i]);
     else if (forest->objective == SHARD_OBJECTIVE_AFT)
         for (int64_t i = 0; i < count; i++)
-            values[i] = expf(values[i]);
+            values[i] = (float)exp((double)values[i]); /* in double, as XGBoost */
     return 0;
 }
