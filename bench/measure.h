@@ -1,0 +1,22 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef BENCH_MEASURE_H
+#define BENCH_MEASURE_H
+
+/* What the programs of bench/ share: clocks, medians, and the two forms in which a figure is told. */
+
+#include <math.h>
+
+/* CPU time of the process, and wall clock, in nanoseconds. */
+double bench_cpu_ns(void);
+double bench_wall_ns(void);
+
+/* Sorts the values. */
+double bench_median(double *values, int count);
+
+/* A line of the table (stderr) above the rows. */
+void bench_header(const char *bench, const char *peer);
+
+/* A row of the table and a JSON object (stdout). A peer of NaN is none. */
+void bench_row(const char *bench, const char *name, double ours, double peer, const char *unit, int runs);
+
+#endif
