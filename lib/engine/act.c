@@ -39,8 +39,11 @@ static void fill_start(const struct shard_engine *engine, const struct shard__me
         .workflow_task = origin,
     };
     ret_start->payload = shard__workflow_payload(workflow, origin, &ret_start->payload_bytes);
-    shard__run_task_name(run, task, name, name_capacity);
     ret_start->task_name = name;
+    if (task < workflow->task_count)
+        ret_start->task_name = shard__workflow_task_name(workflow, task);
+    else
+        shard__run_task_name(run, task, name, name_capacity);
     if (extra != NULL) {
         ret_start->unit_begin = extra->unit_begin;
         ret_start->unit_end = extra->unit_end;

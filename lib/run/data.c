@@ -208,30 +208,35 @@ int shard__data_stage(struct shard__run *run, int32_t slot)
     return 0;
 }
 
+/* Whether a task's input is nowhere, so that its producer must run. */
+static int is_lost(const struct shard__run *run, int32_t data)
+{
+    return run->data_places[data] == NOWHERE;
+}
+
 int shard__data_remake(struct shard__run *run, int32_t task)
 {
+    const struct shard_workflow *workflow = run->workflow;
     int32_t from = shard__run_origin(run, task);
-    int32_t count = shard__csr_count(&run->workflow->inputs, from);
-    const int32_t *inputs = shard__csr_row(&run->workflow->inputs, from);
+    int32_t count = shard__csr_count(&workflow->inputs, from);
+    const int32_t *inputs = shard__csr_row(&workflow->inputs, from);
     if (shard__run_reserve(run, count) < 0)
         return SHARD_ENOMEM;
     const struct shard__cause cause = {.reason = SHARD_REASON_INPUT_LOST, .p_fail = NAN};
-    uint32_t missing = 0;
     for (int32_t i = 0; i < count; i++) {
-        if (run->data_places[inputs[i]] != NOWHERE)
+        int32_t producer = workflow->data_producer[inputs[i]];
+        if (!is_lost(run, inputs[i]) || producer < 0 || run->tasks[producer].state != SHARD_TASK_DONE)
             continue;
-        int32_t producer = run->workflow->data_producer[inputs[i]];
-        if (producer < 0)
-            return SHARD_ENOENT; /* nobody makes it: it can only be told where it is */
-        if (run->tasks[producer].state == SHARD_TASK_DONE) {
-            shard__run_transition(run, producer, SHARD_TASK_READY, &cause);
-            shard__run_make_ready(run, producer);
-        }
+        shard__run_transition(run, producer, SHARD_TASK_READY, &cause);
+        shard__run_make_ready(run, producer);
     }
     /* From now on it waits for whatever of its predecessors is not done. */
-    const int32_t *before = shard__csr_row(&run->workflow->predecessors, from);
-    for (int32_t i = 0; i < shard__csr_count(&run->workflow->predecessors, from); i++)
+    const int32_t *before = shard__csr_row(&workflow->predecessors, from);
+    uint32_t missing = 0;
+    for (int32_t i = 0; i < shard__csr_count(&workflow->predecessors, from); i++)
         missing += run->tasks[before[i]].state != SHARD_TASK_DONE;
+    if (missing == 0)
+        return SHARD_ENOENT; /* made by a task that it does not depend on, or by none: it can only look again later */
     run->tasks[task].missing = missing;
     shard__run_transition(run, task, SHARD_TASK_BLOCKED, &cause);
     return 0;

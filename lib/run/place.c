@@ -9,7 +9,7 @@
 #include "base/context.h"
 #include "base/error.h"
 
-/* Held tasks looked at, and profiles taken up again, in one call: what keeps a call short when very many wait. */
+/* Profiles taken up again in one call, and tasks of a profile that are held before it is left out. */
 enum { MOST_AT_ONCE = 256, HELD_OF_A_PROFILE = 8 };
 
 static double key_of(struct shard__run *run, int32_t task)
@@ -98,12 +98,9 @@ static int look_again(struct shard__run *run)
     }
     if (!changed && run->now_ns < run->held_until_ns)
         return 0;
-    int32_t count = run->held_count < MOST_AT_ONCE ? run->held_count : MOST_AT_ONCE;
-    for (int32_t i = 0; i < count; i++) {
+    /* At most HELD_OF_A_PROFILE of each profile are held, so all of them can be looked at. */
+    while (run->held_count > 0) {
         int32_t task = run->held[--run->held_count];
-        struct shard__extra *extra = shard__run_extra(run, task);
-        if (extra != NULL)
-            extra->is_held = 0;
         if (run->tasks[task].state == SHARD_TASK_READY)
             shard__run_make_ready(run, task);
     }
@@ -274,6 +271,7 @@ static int place_one(struct shard__run *run, int32_t profile, int32_t task, int 
                 shard__ready_pop(&run->ready, profile);
             return status;
         }
+        decision.reason = SHARD_REASON_INPUT_LOST;
     } else if (decision.kind == SHARD_DECIDE_SPLIT) {
         status = shard__run_split(run, task, decision.parts, &cause);
         if (status == 0)

@@ -39,8 +39,6 @@ struct shard__task {
 /* What few tasks have: those that failed, were split, came from a split, or ask for more than their profile says. */
 struct shard__extra {
     uint8_t failures[SHARD_OUTCOME_COUNT];
-    uint8_t is_held;         /* the policy made it wait by itself; it is in the list of held tasks */
-    uint8_t was_unplaceable; /* and that was told */
     int32_t parent;
     int32_t origin;       /* task of the workflow that it comes from */
     int32_t index, count; /* among its siblings */
