@@ -9,6 +9,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "levels.h"
+
 enum { MOST_TASKS_DRAWN = 1500, MOST_EDGES_DRAWN = 12000, MOST_GROUPS = 300, MOST_KINDS_GROUPED = 40 };
 
 /* What is known of each task before it becomes a part of a node. */
@@ -20,49 +22,6 @@ struct reading {
     bool *critical;
     int *node;
 };
-
-struct ids {
-    shard_task_id *items;
-    int32_t count;
-};
-
-static struct ids successors_of(const shard_workflow *workflow, shard_task_id task)
-{
-    struct ids ids = {NULL, shard_workflow_successors(workflow, task, NULL, 0)};
-    ids.items = need_zeroed((size_t)ids.count, sizeof *ids.items);
-    shard_workflow_successors(workflow, task, ids.items, ids.count);
-    return ids;
-}
-
-/* Longest paths by counting down predecessors (Kahn 1962). Returns the number of levels. */
-static int read_levels(struct reading *reading)
-{
-    int32_t *open = need_zeroed((size_t)reading->task_count, sizeof *open);
-    shard_task_id *queue = need_zeroed((size_t)reading->task_count, sizeof *queue);
-    int32_t head = 0, tail = 0;
-    int levels = 0;
-    for (shard_task_id task = 0; task < reading->task_count; task++) {
-        open[task] = shard_workflow_predecessors(reading->workflow, task, NULL, 0);
-        if (open[task] == 0)
-            queue[tail++] = task;
-    }
-    while (head < tail) {
-        shard_task_id task = queue[head++];
-        struct ids successors = successors_of(reading->workflow, task);
-        levels = reading->level[task] >= levels ? reading->level[task] + 1 : levels;
-        for (int32_t i = 0; i < successors.count; i++) {
-            shard_task_id to = successors.items[i];
-            if (reading->level[to] <= reading->level[task])
-                reading->level[to] = reading->level[task] + 1;
-            if (--open[to] == 0)
-                queue[tail++] = to;
-        }
-        free(successors.items);
-    }
-    free(open);
-    free(queue);
-    return levels;
-}
 
 static double rank_of(const shard_workflow *workflow, shard_task_id task)
 {
@@ -84,7 +43,7 @@ static void read_critical_path(struct reading *reading)
         }
     }
     while (at >= 0) {
-        struct ids successors = successors_of(reading->workflow, at);
+        struct task_ids successors = task_successors(reading->workflow, at);
         shard_task_id next = -1;
         best = -1;
         for (int32_t i = 0; i < successors.count; i++) {
@@ -193,7 +152,7 @@ static void make_edges(struct dag_graph *graph, const struct reading *reading)
 {
     graph->edges = need_zeroed((size_t)graph->whole.edge_count, sizeof *graph->edges);
     for (shard_task_id task = 0; task < reading->task_count; task++) {
-        struct ids successors = successors_of(reading->workflow, task);
+        struct task_ids successors = task_successors(reading->workflow, task);
         for (int32_t i = 0; i < successors.count; i++) {
             shard_task_id to = successors.items[i];
             int from_node = reading->node[task], to_node = reading->node[to];
@@ -212,19 +171,20 @@ void dag_graph_read(const shard_workflow *workflow, enum dag_grouping grouping, 
     struct dag_graph graph = {.whole = {.struct_size = sizeof graph.whole}};
     shard_workflow_describe(workflow, &graph.whole);
     size_t tasks = (size_t)graph.whole.task_count;
+    shard_task_id *order;
     struct reading reading = {.workflow = workflow,
                               .task_count = graph.whole.task_count,
-                              .level = need_zeroed(tasks, sizeof *reading.level),
                               .next = need_zeroed(tasks, sizeof *reading.next),
                               .critical = need_zeroed(tasks, sizeof *reading.critical),
                               .node = need_zeroed(tasks, sizeof *reading.node)};
     graph.kinds = palette_read(workflow, &graph.kind_count);
-    graph.level_count = read_levels(&reading);
+    graph.level_count = task_levels(workflow, &reading.level, &order);
     read_critical_path(&reading);
     bool large = graph.whole.task_count > MOST_TASKS_DRAWN || graph.whole.edge_count > MOST_EDGES_DRAWN;
     graph.grouped = tasks > 0 && (grouping == DAG_GROUP_ALWAYS || (grouping == DAG_GROUP_AUTO && large));
     make_nodes(&graph, &reading);
     make_edges(&graph, &reading);
+    free(order);
     free(reading.level);
     free(reading.next);
     free(reading.critical);
