@@ -7,7 +7,20 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "utf8.h"
+
 static _Thread_local struct shard_error last;
+
+/* One line of UTF-8, whatever names went into it and wherever it was cut. */
+static void make_presentable(char *message)
+{
+    size_t bytes = strlen(message), at = 0;
+    for (char *c = message; *c != '\0'; c++)
+        if ((unsigned char)*c < 0x20 || *c == 0x7f)
+            *c = '?';
+    while ((at += shard__utf8_prefix(message + at, bytes - at)) < bytes)
+        message[at] = '?';
+}
 
 __attribute__((format(printf, 4, 0))) static void set_detail(int code, int system_errno, int task, const char *format,
                                                              va_list arguments)
@@ -18,10 +31,7 @@ __attribute__((format(printf, 4, 0))) static void set_detail(int code, int syste
     int length = vsnprintf(last.message, sizeof(last.message), format, arguments);
     if (length < 0)
         last.message[0] = '\0';
-    /* One line, whatever names went into it. */
-    for (char *c = last.message; *c != '\0'; c++)
-        if ((unsigned char)*c < 0x20)
-            *c = '?';
+    make_presentable(last.message);
 }
 
 int shard__fail(int code, const char *format, ...)
@@ -65,6 +75,7 @@ int shard__fail_within(int code, const char *format, ...)
     va_end(arguments);
     size_t length = strlen(last.message);
     snprintf(last.message + length, sizeof(last.message) - length, "%s", message);
+    make_presentable(last.message);
     return code;
 }
 

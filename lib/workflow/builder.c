@@ -237,8 +237,8 @@ static int fail_within_task(const shard_builder *builder, int status, const char
 
 static shard_task_id add_task(shard_builder *builder, struct shard_task_spec *spec, size_t name_bytes)
 {
-    struct shard__profile profile;
-    float expected_seconds;
+    struct shard__profile profile = {0};
+    float expected_seconds = 0;
     int status = check_task_name(builder, spec->name, name_bytes);
     if (status == 0)
         status = shard__check_spec(spec, &profile, &expected_seconds);
@@ -259,7 +259,7 @@ static shard_task_id add_task(shard_builder *builder, struct shard_task_spec *sp
 shard_task_id shard_builder_add_task(shard_builder *builder, const struct shard_task_spec *theirs)
 {
     shard__clear_error();
-    struct shard_task_spec spec;
+    struct shard_task_spec spec = {0};
     int status = shard__builder_is_open(builder);
     if (status == 0)
         status = shard__take_struct(&spec, sizeof(spec), theirs, "task spec");

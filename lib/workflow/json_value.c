@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "base/error.h"
+#include "base/utf8.h"
 
 #include "json.h"
 
@@ -79,6 +80,8 @@ static void say_place(struct shard__json *json, size_t offset, uint32_t node, ch
     report->pointer[0] = '\0';
     if (json->count > 0)
         find_pointer(json, node, report->pointer, sizeof(report->pointer));
+    size_t length = strlen(report->pointer);
+    report->pointer[shard__utf8_prefix(report->pointer, length)] = '\0';
     snprintf(out, size, "%s:%d:%d: %s%s", json->source, report->line, report->column, report->pointer,
              report->pointer[0] == '\0' ? "" : ": ");
 }
@@ -89,7 +92,8 @@ static size_t offset_of(const struct shard__json *json, uint32_t node)
     return n->type == SHARD__JSON_STRING ? n->begin - 1 : n->begin;
 }
 
-static int fail_at(struct shard__json *json, size_t offset, uint32_t node, int code, const char *format, va_list list)
+__attribute__((format(printf, 5, 0))) static int fail_at(struct shard__json *json, size_t offset, uint32_t node,
+                                                         int code, const char *format, va_list list)
 {
     char place[768], message[512];
     vsnprintf(message, sizeof(message), format, list);

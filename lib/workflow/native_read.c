@@ -203,7 +203,7 @@ static int read_payload(struct shard__reader *reader, uint32_t node, void *self)
 
 static int read_payload_base64(struct shard__reader *reader, uint32_t node, void *self)
 {
-    const char *text = NULL;
+    const char *text = "";
     int status = begin_payload(reader, node, self);
     if (status == 0)
         status = shard__json_read_string(&reader->json, node, &text);

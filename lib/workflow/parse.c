@@ -132,12 +132,14 @@ int shard_workflow_parse(shard_context *context, const char *text, size_t text_b
         return shard__fail(SHARD_EINVAL, "format is %d, expected 0 to %d", (int)format, SHARD_FORMAT_WFFORMAT);
     if (text == NULL)
         return shard__fail(SHARD_EINVAL, "text is missing");
-    int status = parse(&reader, context, text, text_bytes, source == NULL ? "workflow" : source, format, &workflow);
     if (ret_report != NULL) {
-        int given = shard__give_struct(ret_report, &reader.report, sizeof(reader.report), "parse report");
-        if (status == 0)
-            status = given;
+        int status = shard__give_struct(ret_report, &reader.report, sizeof(reader.report), "parse report");
+        if (status < 0)
+            return status;
     }
+    int status = parse(&reader, context, text, text_bytes, source == NULL ? "workflow" : source, format, &workflow);
+    if (ret_report != NULL)
+        shard__give_struct(ret_report, &reader.report, sizeof(reader.report), "parse report");
     if (status < 0)
         shard_workflow_unref(workflow);
     else

@@ -60,6 +60,22 @@ START_TEST(messages_are_one_line_and_are_cut)
 }
 END_TEST
 
+START_TEST(messages_are_utf8_wherever_they_are_cut)
+{
+    char text[3000];
+    for (size_t i = 0; i + 3 < sizeof(text); i += 3)
+        memcpy(text + i, "\xe2\x82\xac", 4);
+    for (int shift = 0; shift < 3; shift++) {
+        shard__fail(SHARD_EINVAL, "%.*s%s", shift, "ab", text);
+        ck_assert_uint_eq(shard__utf8_prefix(last().message, strlen(last().message)), strlen(last().message));
+        shard__fail_within(SHARD_EINVAL, "%.3s", text);
+        ck_assert_uint_eq(shard__utf8_prefix(last().message, strlen(last().message)), strlen(last().message));
+    }
+    shard__fail(SHARD_EINVAL, "a\xff\x1b\x7f");
+    ck_assert_str_eq(last().message, "a???");
+}
+END_TEST
+
 START_TEST(a_shorter_struct_gets_as_much_as_it_holds)
 {
     struct shard_error error = {.struct_size = offsetof(struct shard_error, system_errno), .task = 99};
@@ -203,6 +219,7 @@ int main(void)
     tcase_add_test(tests, a_failure_has_code_message_and_task);
     tcase_add_test(tests, the_system_says_its_part);
     tcase_add_test(tests, messages_are_one_line_and_are_cut);
+    tcase_add_test(tests, messages_are_utf8_wherever_they_are_cut);
     tcase_add_test(tests, a_shorter_struct_gets_as_much_as_it_holds);
     tcase_add_test(tests, each_thread_has_its_own_detail);
     tcase_add_test(tests, codes_have_texts);
