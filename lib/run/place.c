@@ -70,11 +70,8 @@ static int give_up_unplaceable(struct shard__run *run, int32_t task)
 
 static int hold(struct shard__run *run, int32_t task, const struct shard_decision *decision)
 {
-    struct shard__extra *extra = shard__run_make_extra(run, task);
-    if (extra == NULL ||
-        shard__grow(run->context, &run->held, &run->held_capacity, (size_t)run->held_count + 1, sizeof(*run->held)) < 0)
+    if (shard__grow(run->context, &run->held, &run->held_capacity, (size_t)run->held_count + 1, sizeof(*run->held)) < 0)
         return SHARD_ENOMEM;
-    extra->is_held = 1;
     run->held[run->held_count++] = task;
     double seconds = decision->wait_seconds > 0 ? decision->wait_seconds : 1;
     int64_t until_ns = run->now_ns + shard__seconds_to_ns(seconds);
