@@ -108,13 +108,20 @@ static int32_t memory_index(const shard_context *context, struct shard__rows *ro
     return (int32_t)count + 1;
 }
 
+static inline int has_failures(const struct shard_task_row *row)
+{
+    unsigned any = 0;
+    for (int i = 0; i < SHARD_OUTCOME_COUNT; i++)
+        any |= row->failures[i];
+    return any != 0;
+}
+
 static int fits(const struct shard_task_row *row)
 {
-    static const uint8_t no_failures[SHARD_OUTCOME_COUNT];
     return row->parent == -1 && row->unit_begin == 0 && row->unit_end == 0 && row->state < WIDE_STATE &&
            row->outcome < 1 << OUTCOME_BITS && row->decision < 1 << DECISION_BITS && row->attempt >= 0 &&
            row->attempt < 1 << ATTEMPT_BITS && row->version < 1 << VERSION_BITS && row->host >= -1 &&
-           row->host + 1 < 1 << HOST_BITS && memcmp(row->failures, no_failures, sizeof(no_failures)) == 0;
+           row->host + 1 < 1 << HOST_BITS && !has_failures(row);
 }
 
 static int set_wide(const shard_context *context, struct shard__rows *rows, const struct shard_task_row *row)
