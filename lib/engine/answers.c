@@ -124,6 +124,24 @@ static int staged(struct shard_engine *engine, const struct shard__answer *answe
     return 0;
 }
 
+/*
+ * The tasks of a large run lie anywhere in memory. Asking for what an answer will need while the ones before it are
+ * dealt with hides most of that: first where its successors are listed, then the list, then the successors.
+ */
+static void look_ahead(const struct shard_engine *engine)
+{
+    static const size_t distances[] = {15, 10, 5};
+    for (int depth = 0; depth < 3; depth++) {
+        size_t at = engine->batch_next + distances[depth];
+        if (at >= engine->batch.count || engine->batch.answers[at].kind != SHARD__ANSWER_ENDED)
+            continue;
+        int32_t slot = shard__attempts_find(&engine->attempts, engine->batch.answers[at].token);
+        const struct shard__run *run = slot < 0 ? NULL : run_of(engine, slot);
+        if (run != NULL)
+            shard__run_prefetch(run, engine->attempts.slots[slot].task, depth);
+    }
+}
+
 int shard__take_answers(struct shard_engine *engine, int32_t *ret_progress)
 {
     if (engine->batch_next == engine->batch.count) {
@@ -132,6 +150,7 @@ int shard__take_answers(struct shard_engine *engine, int32_t *ret_progress)
     }
     while (engine->batch_next < engine->batch.count) {
         struct shard__answer *answer = &engine->batch.answers[engine->batch_next];
+        look_ahead(engine);
         int status = 0;
         switch ((enum shard__answer_kind)answer->kind) {
         case SHARD__ANSWER_ENDED:

@@ -31,15 +31,29 @@ static void predecessor_is_done(struct shard__run *run, int32_t task)
     }
 }
 
+void shard__run_prefetch(const struct shard__run *run, int32_t task, int depth)
+{
+    const struct shard__csr *successors = &run->workflow->successors;
+    if (task >= run->workflow->task_count || successors->offsets == NULL)
+        return;
+    if (depth == 0) {
+        __builtin_prefetch(&run->tasks[task], 1);
+        __builtin_prefetch(&successors->offsets[task]);
+    } else if (depth == 1) {
+        __builtin_prefetch(shard__csr_row(successors, task));
+    } else {
+        const int32_t *row = shard__csr_row(successors, task);
+        for (int32_t i = 0; i < shard__csr_count(successors, task) && i < 8; i++)
+            __builtin_prefetch(&run->tasks[row[i]], 1);
+    }
+}
+
 void shard__run_release_successors(struct shard__run *run, int32_t task)
 {
     if (task >= run->workflow->task_count)
         return;
     const int32_t *successors = shard__csr_row(&run->workflow->successors, task);
     int32_t count = shard__csr_count(&run->workflow->successors, task);
-    /* They lie anywhere in memory: ask for all of them before the first is needed. */
-    for (int32_t i = 0; i < count; i++)
-        __builtin_prefetch(&run->tasks[successors[i]], 1);
     for (int32_t i = 0; i < count; i++)
         predecessor_is_done(run, successors[i]);
 }

@@ -208,6 +208,11 @@ int shard__run_staged(struct shard__run *run, int32_t slot);
 /* ---- end.c ---- */
 /* The attempt in a slot has ended. `end` is checked by the caller. */
 int shard__run_attempt_ended(struct shard__run *run, int32_t slot, const struct shard_attempt_end *end);
+/*
+ * Asks the memory for what the end of a task's attempt will need: where its successors are listed (depth 0), the list
+ * (1), and the successors (2), which each depth before has made cheap to find.
+ */
+void shard__run_prefetch(const struct shard__run *run, int32_t task, int depth);
 /* Asks for the end of an attempt; its outcome will be `outcome`, whatever the executor says. */
 int shard__run_cancel_attempt(struct shard__run *run, int32_t slot, enum shard_outcome outcome);
 /* Fails a task that has no attempt under way, and with it the join that it is part of. */

@@ -215,6 +215,10 @@ static int write_commit(struct shard__memory_store *store, struct shard__memory_
     store->wide_copy_count = 0;
     int32_t applied = 0;
     while (status == 0 && applied < commit->record_count) {
+        /* Rows lie anywhere in memory; the one that comes a little later is asked for now. */
+        const struct shard_record *later = &commit->records[applied + 8 < commit->record_count ? applied + 8 : applied];
+        if (later->task >= 0 && (size_t)later->task < run->rows.capacity)
+            __builtin_prefetch(&run->rows.packed[later->task], 1);
         status = apply(store, run, &commit->records[applied], &store->undo[applied]);
         applied += status == 0;
     }
