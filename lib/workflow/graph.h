@@ -24,7 +24,7 @@ size_t shard__csr_memory(const struct shard__csr *csr, int32_t rows);
 
 /*
  * Orders tasks so that each comes after its predecessors (Kahn 1962). `order` and `waiting` have a place for each task;
- * what stays above 0 in `waiting` is on a cycle or behind one. Returns how many could be ordered.
+ * where fewer than all could be, what stays above 0 in `waiting` is on a cycle or behind one. Returns how many could.
  */
 int32_t shard__topological_order(const struct shard__csr *successors, const struct shard__csr *predecessors,
                                  int32_t tasks, int32_t *order, int32_t *waiting);

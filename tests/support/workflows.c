@@ -110,15 +110,32 @@ static shard_task_id add_random_task(shard_builder *builder, unsigned *state, in
     return task;
 }
 
-static void add_random_relations(shard_builder *builder, unsigned *state, shard_task_id task, int data)
+/* The task at a place of the order in which edges go: the order of ids, or for every other seed the reverse. */
+static shard_task_id task_at(unsigned seed, int place, int count)
 {
-    for (unsigned i = draw(state, 4); i > 0 && task > 0; i--)
-        ck_assert_int_eq(shard_builder_add_edge(builder, (int)draw(state, (unsigned)task), task), 0);
-    for (unsigned i = draw(state, 3); i > 0 && data > 0; i--) {
-        shard_data_id id = (int)draw(state, (unsigned)data);
-        /* The first that writes is the producer; those before it have not read it, so there is no cycle. */
-        if (draw(state, 2) == 0)
-            shard_builder_add_output(builder, task, id);
+    return seed % 2 == 0 ? place : count - 1 - place;
+}
+
+/* Edges and reads lead from earlier places to later ones, so that there is no cycle. */
+static void add_random_relations(shard_builder *builder, unsigned seed, unsigned *state, int tasks, int data)
+{
+    int written[1024] = {0};
+    ck_assert_int_le(data, 1024);
+    for (int place = 0; place < tasks; place++) {
+        shard_task_id task = task_at(seed, place, tasks);
+        for (unsigned i = draw(state, 4); i > 0 && place > 0; i--) {
+            shard_task_id before = task_at(seed, (int)draw(state, (unsigned)place), tasks);
+            ck_assert_int_eq(shard_builder_add_edge(builder, before, task), 0);
+        }
+        for (unsigned i = draw(state, 4); i > 0 && data > 0; i--) {
+            int id = (int)draw(state, (unsigned)data);
+            if (written[id] == 0 && draw(state, 2) == 0) {
+                ck_assert_int_eq(shard_builder_add_output(builder, task, id), 0);
+                written[id] = place + 1;
+            } else if (written[id] > 0 && written[id] <= place) {
+                ck_assert_int_eq(shard_builder_add_input(builder, task, id), 0);
+            }
+        }
     }
 }
 
@@ -127,26 +144,15 @@ shard_builder *random_builder(shard_context *context, unsigned seed, int tasks)
     unsigned state = seed * 2654435761u + 1;
     shard_builder *builder = NULL;
     int count = (int)draw(&state, (unsigned)tasks + 1), data = (int)draw(&state, (unsigned)tasks + 1);
-    int producer[1024];
-    ck_assert_int_le(data, 1024);
     ck_assert_int_eq(shard_builder_new(context, draw(&state, 2) == 0 ? NULL : "random \u2713", &builder), 0);
     for (int i = 0; i < data; i++) {
         char name[32];
         snprintf(name, sizeof(name), "dir/file-%d", i);
         ck_assert_int_eq(shard_builder_add_data(builder, name, (int64_t)draw(&state, 1000) - 10), i);
-        producer[i] = -1;
     }
-    for (int i = 0; i < count; i++) {
+    for (int i = 0; i < count; i++)
         add_random_task(builder, &state, i);
-        add_random_relations(builder, &state, i, data);
-        for (unsigned k = draw(&state, 3); k > 0 && data > 0; k--) {
-            int id = (int)draw(&state, (unsigned)data);
-            if (producer[id] == -1 && draw(&state, 2) == 0 && shard_builder_add_output(builder, i, id) == 0)
-                producer[id] = i;
-            if (producer[id] >= 0 && producer[id] < i)
-                ck_assert_int_eq(shard_builder_add_input(builder, i, id), 0);
-        }
-    }
+    add_random_relations(builder, seed, &state, count, data);
     return builder;
 }
 
