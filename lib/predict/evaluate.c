@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Rows to margins through the walk layout. A walk down a tree waits for memory at each step, so eight go on at a time:
- * eight trees for one row, or eight rows for one tree. The sum of a row is taken in the order of the trees, in float32,
- * as XGBoost does; so all ways give its bits.
+ * Rows to margins through the walk layout. A walk down a tree waits for memory at each step, so many go on at a time:
+ * sixteen trees for one row, or eight rows for one tree. The sum of a row is taken in the order of the trees, in
+ * float32, as XGBoost does; so all ways give its bits.
  */
 
 #include "evaluate.h"
@@ -12,8 +12,10 @@
 #include "base/error.h"
 #include "masks.h"
 
-/* Written out, since the eight positions must stay in registers. */
+/* Written out, so that positions stay in registers as far as there are any. */
 #define EIGHT(do_one) do_one(0) do_one(1) do_one(2) do_one(3) do_one(4) do_one(5) do_one(6) do_one(7)
+#define SIXTEEN(do_one) \
+    EIGHT(do_one) do_one(8) do_one(9) do_one(10) do_one(11) do_one(12) do_one(13) do_one(14) do_one(15)
 
 #define ALWAYS_INLINE static inline __attribute__((always_inline))
 
@@ -24,10 +26,16 @@ ALWAYS_INLINE size_t advance(size_t twice_or_left, uint32_t below, uint32_t key)
 }
 
 #if defined(__x86_64__) && defined(__GNUC__)
-#define HEAP_STEP(i, node_array, key_array)                                                             \
-    do {                                                                                                \
-        uint32_t key_ = (key_array)[(node_array)[i].key];                                               \
-        __asm__("cmpl %2, %1\n\tadcq %0, %0" : "+r"(i) : "m"((node_array)[i].below), "r"(key_) : "cc"); \
+#define HEAP_STEP(i, node_array, key_array)               \
+    do {                                                  \
+        uint64_t key_;                                    \
+        __asm__("movl 4(%[n],%[at],8), %k[x]\n\t"         \
+                "movl (%[k],%[x],4), %k[x]\n\t"           \
+                "cmpl %k[x], (%[n],%[at],8)\n\t"          \
+                "adcq %[at], %[at]"                       \
+                : [at] "+&r"(i), [x] "=&r"(key_)          \
+                : [n] "r"(node_array), [k] "r"(key_array) \
+                : "cc", "memory");                        \
     } while (0)
 #else
 #define HEAP_STEP(i, node_array, key_array) \
@@ -36,29 +44,37 @@ ALWAYS_INLINE size_t advance(size_t twice_or_left, uint32_t below, uint32_t key)
 #define LINK_STEP(i, node_array, key_array) \
     (i) = advance((node_array)[i].left, (node_array)[i].below, (key_array)[(node_array)[i].key])
 
-/* Eight padded trees for one row; a constant depth makes their addresses constant offsets. */
+/* The padded trees of a group for one row. */
 ALWAYS_INLINE float add_heap(const struct shard__heap_node *nodes, const float *leaves, const uint32_t *keys, int depth,
                              int count, float sum)
 {
-    size_t tree = (size_t)1 << depth;
-#define START(k)                                                \
-    const struct shard__heap_node *nodes##k = nodes + (k)*tree; \
-    size_t i##k = 1;
-#define STEP(k) HEAP_STEP(i##k, nodes##k, keys);
+    size_t below = (size_t)SHARD__GROUP_TREES << depth;
+#define START(k) size_t i##k = SHARD__GROUP_TREES + (k);
+#define STEP(k) HEAP_STEP(i##k, nodes, keys);
 #define ADD(k)       \
     if ((k) < count) \
-        sum += leaves[(k)*tree + i##k - tree];
-    EIGHT(START)
-    for (int level = 0; level < depth; level++) {
-        EIGHT(STEP)
+        sum += leaves[i##k - below];
+    if (count <= 8) {
+        EIGHT(START)
+        for (int level = 0; level < depth; level++) {
+            EIGHT(STEP)
+        }
+        EIGHT(ADD)
+        return sum;
     }
-    EIGHT(ADD)
+    SIXTEEN(START)
+#pragma GCC unroll 8
+    for (int level = 0; level < depth; level++) {
+        SIXTEEN(STEP)
+    }
+    SIXTEEN(ADD)
 #undef START
 #undef STEP
 #undef ADD
     return sum;
 }
 
+/* A constant depth lets the steps be laid out without a loop. */
 static float add_heap_group(const shard_forest *forest, const struct shard__group *group, const uint32_t *keys,
                             float sum)
 {
@@ -81,7 +97,7 @@ static float add_heap_group(const shard_forest *forest, const struct shard__grou
     }
 }
 
-/* Eight linked trees for one row. */
+/* The linked trees of a group for one row. */
 static float add_link_group(const shard_forest *forest, const struct shard__group *group, const uint32_t *keys,
                             float sum)
 {
@@ -92,11 +108,11 @@ static float add_link_group(const shard_forest *forest, const struct shard__grou
 #define ADD(k)                   \
     if ((k) < group->tree_count) \
         sum += forest->link_values[group->links[k] + i##k];
-    EIGHT(START)
+    SIXTEEN(START)
     for (int level = 0; level < group->depth; level++) {
-        EIGHT(STEP)
+        SIXTEEN(STEP)
     }
-    EIGHT(ADD)
+    SIXTEEN(ADD)
 #undef START
 #undef STEP
 #undef ADD
@@ -119,14 +135,15 @@ static float row_margin(const shard_forest *forest, const float *row, uint32_t *
 }
 
 /* One padded tree for eight rows, whose keys are `stride` apart. */
-ALWAYS_INLINE void add_heap_tree(const struct shard__heap_node *nodes, const float *leaves, const uint32_t *keys,
-                                 size_t stride, int depth, float *sums)
+static void add_heap_tree(const struct shard__heap_node *nodes, const float *leaves, size_t root, const uint32_t *keys,
+                          size_t stride, int depth, float *sums)
 {
+    size_t below = (size_t)SHARD__GROUP_TREES << depth;
 #define START(k)                                 \
     const uint32_t *keys##k = keys + (k)*stride; \
-    size_t i##k = 1;
+    size_t i##k = root;
 #define STEP(k) HEAP_STEP(i##k, nodes, keys##k);
-#define ADD(k) sums[k] += leaves[i##k - ((size_t)1 << depth)];
+#define ADD(k) sums[k] += leaves[i##k - below];
     EIGHT(START)
     for (int level = 0; level < depth; level++) {
         EIGHT(STEP)
@@ -156,21 +173,25 @@ static void add_link_tree(const struct shard__link_node *nodes, const float *val
 }
 
 /* `count` is a multiple of eight here. */
-static void add_group_to_rows(const shard_forest *forest, const struct shard__group *group, const uint32_t *keys,
-                              int count, float *sums)
+static void add_heap_group_to_rows(const shard_forest *forest, const struct shard__group *group, const uint32_t *keys,
+                                   int count, float *sums)
 {
     size_t stride = shard__key_count(forest);
-    for (int32_t k = 0; k < group->tree_count; k++) {
-        size_t at = group->kind == SHARD__GROUP_HEAP ? group->nodes + ((size_t)k << group->depth) : group->links[k];
-        int depth = group->kind == SHARD__GROUP_HEAP ? group->depth : forest->trees[group->first_tree + k].depth;
-        for (int row = 0; row < count; row += 8) {
-            const uint32_t *row_keys = keys + (size_t)row * stride;
-            if (group->kind == SHARD__GROUP_HEAP)
-                add_heap_tree(forest->heap + at, forest->heap_leaves + at, row_keys, stride, depth, sums + row);
-            else
-                add_link_tree(forest->links + at, forest->link_values + at, row_keys, stride, depth, sums + row);
-        }
-    }
+    for (int32_t k = 0; k < group->tree_count; k++)
+        for (int row = 0; row < count; row += 8)
+            add_heap_tree(forest->heap + group->nodes, forest->heap_leaves + group->nodes,
+                          (size_t)(SHARD__GROUP_TREES + k), keys + (size_t)row * stride, stride, group->depth,
+                          sums + row);
+}
+
+static void add_link_group_to_rows(const shard_forest *forest, const struct shard__group *group, const uint32_t *keys,
+                                   int count, float *sums)
+{
+    size_t stride = shard__key_count(forest);
+    for (int32_t k = 0; k < group->tree_count; k++)
+        for (int row = 0; row < count; row += 8)
+            add_link_tree(forest->links + group->links[k], forest->link_values + group->links[k],
+                          keys + (size_t)row * stride, stride, forest->trees[group->first_tree + k].depth, sums + row);
 }
 
 static void add_deep_tree_to_rows(const shard_forest *forest, int32_t tree, const float *rows, int64_t stride,
@@ -196,8 +217,10 @@ static void walk_block(const shard_forest *forest, const float *rows, int64_t st
         const struct shard__group *group = &forest->groups[i];
         if (group->kind == SHARD__GROUP_PLAIN)
             add_deep_tree_to_rows(forest, group->first_tree, rows, stride, count, sums);
+        else if (group->kind == SHARD__GROUP_HEAP)
+            add_heap_group_to_rows(forest, group, keys, padded, sums);
         else
-            add_group_to_rows(forest, group, keys, padded, sums);
+            add_link_group_to_rows(forest, group, keys, padded, sums);
     }
     memcpy(margins, sums, (size_t)count * sizeof(float));
 }

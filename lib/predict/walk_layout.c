@@ -11,12 +11,12 @@ static uint32_t key_of(const shard_forest *forest, const struct shard__node *nod
     return (node->feature & SHARD__MISSING_LEFT) != 0 ? feature : feature + (uint32_t)forest->feature_count;
 }
 
-/* A tree on its way into the heap. */
+/* A tree on its way into its group's heap. */
 struct placement {
     const shard_forest *forest;
     const struct shard__node *nodes;
     struct shard__heap_node *heap;
-    float *leaves;
+    float *leaves; /* of the group: index 0 is the leftmost of the first tree */
     int depth;
 };
 
@@ -32,22 +32,22 @@ static void place(const struct placement *placement, int32_t node_index, uint32_
         return;
     }
     int below = placement->depth - level;
-    uint32_t first = (index << below) - (1u << placement->depth);
+    uint32_t first = (index << below) - ((uint32_t)SHARD__GROUP_TREES << placement->depth);
     for (uint32_t i = 0; i < 1u << below; i++)
         placement->leaves[first + i] = node->value;
 }
 
 static void fill_heap(shard_forest *forest, const struct shard__group *group)
 {
+    struct placement placement = {
+        .forest = forest,
+        .heap = forest->heap + group->nodes,
+        .leaves = forest->heap_leaves + group->nodes,
+        .depth = group->depth,
+    };
     for (int32_t i = 0; i < group->tree_count; i++) {
-        struct placement placement = {
-            .forest = forest,
-            .nodes = forest->nodes + forest->trees[group->first_tree + i].first,
-            .heap = forest->heap + group->nodes + ((size_t)i << group->depth),
-            .leaves = forest->heap_leaves + group->nodes + ((size_t)i << group->depth),
-            .depth = group->depth,
-        };
-        place(&placement, 0, 1, 0);
+        placement.nodes = forest->nodes + forest->trees[group->first_tree + i].first;
+        place(&placement, 0, (uint32_t)(SHARD__GROUP_TREES + i), 0);
     }
 }
 

@@ -17,7 +17,8 @@ uint64_t draw(uint64_t *state)
 
 float draw_value(uint64_t *state)
 {
-    static const float special[] = {0.0f, -0.0f, 1e-41f, -1e-41f, 1.4e-45f, 3.4028235e38f, -3.4028235e38f, 1.17549435e-38f};
+    static const float special[] = {0.0f,     -0.0f,         1e-41f,         -1e-41f,
+                                    1.4e-45f, 3.4028235e38f, -3.4028235e38f, 1.17549435e-38f};
     uint64_t r = draw(state);
     switch (r % 8) {
     case 0:

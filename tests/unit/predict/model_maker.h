@@ -20,13 +20,13 @@ struct made_bytes {
 struct model_spec {
     uint64_t seed;
     int trees;
-    int depth;          /* at most */
+    int depth; /* at most */
     int features;
-    int leaf_percent;   /* chance of a node to be a leaf before the last level */
-    int max_leaves;     /* of a tree; 0: no limit */
-    int parallel_trees; /* 0: 1 */
-    int named;          /* non-zero: features are named f0, f1 ... */
-    int deleted;        /* non-zero: each tree ends with two deleted nodes, as pruning leaves them */
+    int leaf_percent;           /* chance of a node to be a leaf before the last level */
+    int max_leaves;             /* of a tree; 0: no limit */
+    int parallel_trees;         /* 0: 1 */
+    int named;                  /* non-zero: features are named f0, f1 ... */
+    int deleted;                /* non-zero: each tree ends with two deleted nodes, as pruning leaves them */
     const char *objective;      /* NULL: binary:logistic */
     const char *base_score;     /* NULL: 5E-1 */
     const char *best_iteration; /* NULL: none */

@@ -73,7 +73,8 @@ static const float *xgboost_predicts(struct pair_of_models *models, const float 
     return result;
 }
 
-static void compare(const char *what, const float *ours, const float *theirs, size_t count, const struct model_spec *spec)
+static void compare(const char *what, const float *ours, const float *theirs, size_t count,
+                    const struct model_spec *spec)
 {
     for (size_t i = 0; i < count; i++)
         if (memcmp(&ours[i], &theirs[i], sizeof(float)) != 0)
@@ -117,7 +118,8 @@ static void compare_model(const struct model_spec *spec, enum model_format forma
 
 START_TEST(margins_are_xgboosts_on_a_million_rows_of_models_drawn_at_random)
 {
-    static const char *const objectives[] = {"binary:logistic", "reg:squarederror", "reg:squaredlogerror", "survival:aft"};
+    static const char *const objectives[] = {"binary:logistic", "reg:squarederror", "reg:squaredlogerror",
+                                             "survival:aft"};
     static const char *const base_scores[] = {"5E-1", "1.2345679E-1", "9.9999E-1", "3E-5"};
     const char *asked = getenv("SHARD_IDENTITY_ROWS");
     size_t wanted = asked != NULL ? strtoul(asked, NULL, 10) : 1000000, per_model = 2500;

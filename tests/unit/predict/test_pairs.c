@@ -1,0 +1,182 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Pairs are the same bits as the rows put together, whatever the path, the split of the features and what is asked for.
+ */
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <shard/forest.h>
+
+#include "model_maker.h"
+#include "suite.h"
+
+enum { TASKS = 7, HOSTS = 45, FEATURES = 12 };
+
+static shard_context *context;
+
+static void set_up(void)
+{
+    ck_assert_int_eq(shard_context_new(NULL, &context), 0);
+}
+
+static void tear_down(void)
+{
+    shard_context_free(context);
+}
+
+static shard_forest *load(uint64_t seed, enum shard_forest_path path, int max_leaves)
+{
+    struct model_spec spec = {
+        .seed = seed, .trees = 20, .depth = 9, .features = FEATURES, .leaf_percent = 10, .max_leaves = max_leaves};
+    struct shard_forest_options options = {.struct_size = sizeof(options), .path = path};
+    struct made_bytes bytes;
+    shard_forest *forest;
+    make_model(&spec, MODEL_JSON, &bytes);
+    ck_assert_int_eq(shard_forest_load_buffer(context, bytes.data, bytes.size, NULL, &options, &forest), 0);
+    free_bytes(&bytes);
+    return forest;
+}
+
+/* Features 0 .. 4 of the task, 5 .. 8 of the host; 9 and 10 of the pair if `with_pair`; the rest comes from nowhere. */
+struct sides {
+    float tasks[TASKS * 5], hosts[HOSTS * 4], pairs[TASKS * HOSTS * 2];
+    shard_forest_block *task_block, *host_block;
+};
+
+static const int32_t task_columns[] = {0, 1, 2, 3, 4};
+static const int32_t host_columns[] = {5, 6, 7, 8};
+static const int32_t pair_columns[] = {9, 10};
+
+static void make_sides(const shard_forest *forest, struct sides *sides)
+{
+    struct shard_matrix tasks = {sides->tasks, TASKS, 0}, hosts = {sides->hosts, HOSTS, 0};
+    draw_rows(1, sides->tasks, sizeof(sides->tasks) / sizeof(float));
+    draw_rows(2, sides->hosts, sizeof(sides->hosts) / sizeof(float));
+    draw_rows(3, sides->pairs, sizeof(sides->pairs) / sizeof(float));
+    ck_assert_int_eq(shard_forest_block_new(forest, SHARD_FEATURE_TASK, task_columns, 5, TASKS, &sides->task_block), 0);
+    ck_assert_int_eq(shard_forest_block_new(forest, SHARD_FEATURE_HOST, host_columns, 4, HOSTS, &sides->host_block), 0);
+    ck_assert_int_eq(shard_forest_block_set(sides->task_block, 0, &tasks), 0);
+    ck_assert_int_eq(shard_forest_block_set(sides->host_block, 0, &hosts), 0);
+}
+
+static void free_sides(struct sides *sides)
+{
+    shard_forest_block_free(sides->task_block);
+    shard_forest_block_free(sides->host_block);
+}
+
+static float by_row(const shard_forest *forest, const struct sides *sides, int task, int host, int64_t pair, float base)
+{
+    float row[FEATURES], margin;
+    struct shard_matrix matrix = {row, 1, 0};
+    for (int i = 0; i < FEATURES; i++)
+        row[i] = NAN;
+    memcpy(row, sides->tasks + task * 5, 5 * sizeof(float));
+    memcpy(row + 5, sides->hosts + host * 4, 4 * sizeof(float));
+    if (pair >= 0)
+        memcpy(row + 9, sides->pairs + pair * 2, 2 * sizeof(float));
+    ck_assert_int_eq(shard_forest_margins(forest, &matrix, &base, &margin), 0);
+    return margin;
+}
+
+static void compare(const shard_forest *forest, const struct sides *sides, const struct shard_pair *wanted,
+                    int64_t count, int with_pair)
+{
+    float margins[TASKS * HOSTS], bases[TASKS * HOSTS];
+    struct shard_pairs pairs = {.struct_size = sizeof(pairs), .wanted = wanted, .count = count};
+    if (with_pair)
+        pairs.pair_features = (struct shard_matrix){sides->pairs, TASKS * HOSTS, 0};
+    for (int i = 0; i < TASKS * HOSTS; i++)
+        bases[i] = (float)i / 8;
+    ck_assert_int_eq(shard_forest_pair_margins(forest, sides->task_block, sides->host_block, &pairs, pair_columns,
+                                               with_pair ? 2 : 0, bases, margins),
+                     0);
+    for (int64_t i = 0; i < count; i++) {
+        int task = wanted != NULL ? wanted[i].task : (int)i / HOSTS,
+            host = wanted != NULL ? wanted[i].host : (int)i % HOSTS;
+        float expected = by_row(forest, sides, task, host, with_pair ? i : -1, bases[i]);
+        ck_assert_msg(memcmp(&margins[i], &expected, sizeof(float)) == 0, "pair %lld: %a, by row %a", (long long)i,
+                      (double)margins[i], (double)expected);
+    }
+}
+
+START_TEST(pairs_have_the_bits_of_their_rows)
+{
+    static const int leaves[] = {2, 30, 64, 200};
+    struct shard_pair wanted[100];
+    uint64_t state = 4;
+    for (int i = 0; i < 100; i++)
+        wanted[i] = (struct shard_pair){(int32_t)(draw(&state) % TASKS), (int32_t)(draw(&state) % HOSTS)};
+    for (uint64_t seed = 0; seed < 24; seed++) {
+        shard_forest *forest = load(seed, (enum shard_forest_path)(seed % 3), leaves[seed / 3 % 4]);
+        struct sides sides;
+        make_sides(forest, &sides);
+        for (int with_pair = 0; with_pair < 2; with_pair++) {
+            compare(forest, &sides, NULL, TASKS * HOSTS, with_pair);
+            compare(forest, &sides, wanted, 100, with_pair);
+        }
+        free_sides(&sides);
+        shard_forest_free(forest);
+    }
+}
+END_TEST
+
+START_TEST(a_row_that_is_set_again_counts_as_it_is_now)
+{
+    shard_forest *forest = load(5, SHARD_FOREST_PATH_BEST, 64);
+    struct sides sides;
+    make_sides(forest, &sides);
+    struct shard_matrix one = {sides.hosts + 17 * 4, 1, 0};
+    draw_rows(99, sides.hosts + 17 * 4, 4);
+    ck_assert_int_eq(shard_forest_block_set(sides.host_block, 17, &one), 0);
+    compare(forest, &sides, NULL, TASKS * HOSTS, 0);
+    free_sides(&sides);
+    shard_forest_free(forest);
+}
+END_TEST
+
+START_TEST(pairs_that_make_no_sense_are_refused)
+{
+    shard_forest *forest = load(6, SHARD_FOREST_PATH_BEST, 64), *other = load(7, SHARD_FOREST_PATH_BEST, 64);
+    struct sides sides;
+    struct shard_pair beyond = {0, HOSTS}, before = {-1, 0};
+    struct shard_pairs pairs = {.struct_size = sizeof(pairs), .wanted = &beyond, .count = 1};
+    static const int32_t taken[] = {4, 5}, twice[] = {3, 3}, outside[] = {FEATURES};
+    struct shard_matrix too_many = {sides.hosts, HOSTS, 0};
+    shard_forest_block *block = NULL;
+    float margins[TASKS * HOSTS];
+    make_sides(forest, &sides);
+#define PAIRS(f, t, h, columns, count) shard_forest_pair_margins(f, t, h, &pairs, columns, count, NULL, margins)
+    ck_assert_int_eq(PAIRS(forest, sides.task_block, sides.host_block, NULL, 0), SHARD_ENOENT);
+    pairs.wanted = &before;
+    ck_assert_int_eq(PAIRS(forest, sides.task_block, sides.host_block, NULL, 0), SHARD_ENOENT);
+    pairs.wanted = NULL;
+    ck_assert_int_eq(PAIRS(forest, sides.task_block, sides.host_block, NULL, 0), SHARD_EINVAL);
+    pairs.count = 0;
+    ck_assert_int_eq(PAIRS(other, sides.task_block, sides.host_block, NULL, 0), SHARD_EINVAL);
+    ck_assert_int_eq(PAIRS(forest, sides.host_block, sides.task_block, NULL, 0), SHARD_EINVAL);
+    pairs.pair_features = (struct shard_matrix){sides.pairs, TASKS * HOSTS, 0};
+    ck_assert_int_eq(PAIRS(forest, sides.task_block, sides.host_block, taken, 2), SHARD_EINVAL);
+    ck_assert_int_eq(shard_forest_block_new(forest, SHARD_FEATURE_TASK, twice, 2, 1, &block), SHARD_EINVAL);
+    ck_assert_int_eq(shard_forest_block_new(forest, SHARD_FEATURE_TASK, outside, 1, 1, &block), SHARD_EINVAL);
+    ck_assert_int_eq(shard_forest_block_new(forest, SHARD_FEATURE_PAIR, taken, 2, 1, &block), SHARD_EINVAL);
+    ck_assert_int_eq(shard_forest_block_set(sides.host_block, 1, &too_many), SHARD_EINVAL);
+    ck_assert_ptr_null(block);
+    free_sides(&sides);
+    shard_forest_free(forest);
+    shard_forest_free(other);
+}
+END_TEST
+
+int main(void)
+{
+    Suite *suite = suite_create("pairs");
+    TCase *cases = tcase_create("pairs");
+    tcase_add_checked_fixture(cases, set_up, tear_down);
+    tcase_add_test(cases, pairs_have_the_bits_of_their_rows);
+    tcase_add_test(cases, a_row_that_is_set_again_counts_as_it_is_now);
+    tcase_add_test(cases, pairs_that_make_no_sense_are_refused);
+    suite_add_tcase(suite, cases);
+    return suite_run(suite);
+}
