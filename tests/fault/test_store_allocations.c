@@ -1,0 +1,221 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Every allocation of a scripted life of a store fails once: an error comes back, nothing is lost, nothing changes. */
+
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+
+#include <shard/shard.h>
+
+#include "suite.h"
+#include "tempdir.h"
+#include "tracked.h"
+
+struct script {
+    shard_context *context;
+    shard_sink *sink;
+    shard_workflow *workflow;
+    struct shard_store_handle store;
+    struct shard_answer answer;
+    struct tracked tracked;
+    char directory[128];
+    int is_sqlite;
+    long nth;
+};
+
+/*
+ * A call fails for want of memory at most once, and is then made again. In `expression` it is made; an answer may come
+ * through the return value or through the sink.
+ */
+#define MUST(script, expression)                                                                      \
+    do {                                                                                              \
+        int status_ = answer_of(script, expression);                                                  \
+        if (status_ == SHARD_ENOMEM)                                                                  \
+            status_ = answer_of(script, expression);                                                  \
+        ck_assert_msg(status_ == 0, "allocation %ld: %s: %d %s", (script)->nth, #expression, status_, \
+                      (script)->answer.message);                                                      \
+    } while (0)
+
+static void drop_image(struct script *script)
+{
+    if (script->answer.image != NULL)
+        script->answer.image->release(script->answer.image);
+    memset(&script->answer, 0, sizeof(script->answer));
+    script->answer.struct_size = sizeof(script->answer);
+}
+
+static int answer_of(struct script *script, int returned)
+{
+    drop_image(script);
+    if (returned < 0)
+        return returned;
+    ck_assert_int_eq(shard_sink_wait(script->sink, 0, &script->answer), 1);
+    return script->answer.status;
+}
+
+static int open_store(struct script *script)
+{
+    char path[160];
+    snprintf(path, sizeof(path), "%s/store.db", script->directory);
+    if (script->is_sqlite)
+        return shard_sqlite_store_open(
+            script->context,
+            &(struct shard_sqlite_store_config){.struct_size = sizeof(struct shard_sqlite_store_config), .path = path},
+            &script->store);
+    struct shard_memory_store_config config = {.struct_size = sizeof(config), .keep_records = 5};
+    return shard_memory_store_open(script->context, &config, &script->store);
+}
+
+static void make_records(struct shard_record records[6])
+{
+    for (int i = 0; i < 6; i++)
+        records[i] = (struct shard_record){.seq = i + 1, .task = 1, .host = -1, .p_fail = NAN, .parent = -1};
+    records[0].to = records[1].from = SHARD_TASK_READY;
+    records[1].version = 1;
+    records[1].to = records[2].from = SHARD_TASK_RUNNING;
+    records[1].memory_bytes = 12345;
+    records[2].version = 2;
+    records[2].to = records[5].from = SHARD_TASK_BACKOFF;
+    records[2].outcome = SHARD_OUTCOME_TIMEOUT;
+    records[2].detail = "too late";
+    records[2].detail_bytes = 8;
+    records[3].type = SHARD_RECORD_HOST;
+    records[3].host = 9;
+    records[3].detail = "nine";
+    records[3].detail_bytes = 4;
+    records[4].type = SHARD_RECORD_RUN;
+    records[4].to = SHARD_RUN_SUSPENDED;
+    records[5].version = 3;
+    records[5].to = SHARD_TASK_READY;
+}
+
+static void check_image(const struct script *script, int64_t last_seq)
+{
+    const struct shard_run_image *image = script->answer.image;
+    ck_assert_ptr_nonnull(image);
+    ck_assert_int_eq(image->last_seq, last_seq);
+    if (last_seq == 0) {
+        ck_assert_int_eq(image->row_count, 0);
+        ck_assert_int_eq(image->host_count, 0);
+        return;
+    }
+    ck_assert_int_eq(image->row_count, 1);
+    ck_assert_uint_eq(image->rows[0].version, 4);
+    ck_assert_int_eq(image->rows[0].failures[SHARD_OUTCOME_TIMEOUT], 1);
+    ck_assert_int_eq(image->rows[0].memory_bytes, 12345);
+    ck_assert_int_eq(image->host_count, 10);
+    ck_assert_str_eq(image->hosts[9], "nine");
+    ck_assert_int_eq(image->state, SHARD_RUN_SUSPENDED);
+    ck_assert_int_eq(image->records[image->record_count - 4].detail_bytes, 8);
+}
+
+static void load_and_check(struct script *script, int64_t last_seq)
+{
+    const struct shard_store *port = script->store.port;
+    MUST(script, port->load(script->store.self, script->sink, 1, "a", SHARD_LOAD_RECORDS));
+    check_image(script, last_seq);
+}
+
+static int stop_at_once(void *self, const struct shard_run_summary *run)
+{
+    (void)run;
+    ++*(int *)self;
+    return 0;
+}
+
+static void live(struct script *script)
+{
+    struct shard_record records[6];
+    make_records(records);
+    if (open_store(script) < 0)
+        ck_assert_int_eq(open_store(script), 0);
+    const struct shard_store *port = script->store.port;
+    void *self = script->store.self;
+    struct shard_store_create create = {.struct_size = sizeof(create), .run = "a", .workflow = script->workflow};
+    MUST(script, port->create(self, script->sink, 1, &create));
+    MUST(script, port->acquire(self, script->sink, 1, "a", "me", 60000));
+    int64_t epoch = script->answer.epoch;
+    load_and_check(script, 0);
+    struct shard_commit commit = {.struct_size = sizeof(commit),
+                                  .run = "a",
+                                  .epoch = epoch,
+                                  .operation = 1,
+                                  .records = records,
+                                  .record_count = 6};
+    int status = answer_of(script, port->commit(self, script->sink, 1, &commit));
+    if (status == SHARD_ENOMEM) {
+        load_and_check(script, 0);
+        status = answer_of(script, port->commit(self, script->sink, 1, &commit));
+    }
+    ck_assert_int_eq(status, 0);
+    MUST(script, port->renew(self, script->sink, 1, "a", epoch, 60000));
+    load_and_check(script, 6);
+    struct shard_host_sample sample = {.host = "nine", .sample = {.struct_size = sizeof(sample.sample)}};
+    if (port->put_samples != NULL)
+        MUST(script, port->put_samples(self, script->sink, 1, &sample, 1));
+    int listed = 0;
+    if (port->list(self, stop_at_once, &listed) < 0)
+        ck_assert_int_eq(port->list(self, stop_at_once, &listed), 0);
+    ck_assert_int_eq(listed, 1);
+    MUST(script, port->release(self, script->sink, 1, "a", epoch));
+    drop_image(script);
+    port->close(self);
+}
+
+static void fail_each_allocation(int is_sqlite)
+{
+    for (long nth = 1;; nth++) {
+        struct script script = {.is_sqlite = is_sqlite, .nth = nth};
+        shard_builder *builder = NULL;
+        script.context = tracked_context(&script.tracked, NULL, NULL);
+        tempdir_make(script.directory);
+        ck_assert_int_eq(shard_sink_new(script.context, &script.sink), 0);
+        ck_assert_int_eq(shard_builder_new(script.context, "flow", &builder), 0);
+        struct shard_task_spec spec = {.struct_size = sizeof(spec)};
+        shard_builder_add_task(builder, &spec);
+        shard_builder_add_task(builder, &spec);
+        ck_assert_int_eq(shard_builder_seal(builder, &script.workflow), 0);
+        shard_builder_free(builder);
+        script.tracked.fail_at = script.tracked.calls + nth;
+        live(&script);
+        long failed = script.tracked.failed;
+        shard_workflow_unref(script.workflow);
+        shard_sink_free(script.sink);
+        tracked_context_free(&script.tracked, script.context);
+        tempdir_remove(script.directory);
+        if (failed == 0) {
+            ck_assert_int_gt(nth, 20);
+            return;
+        }
+    }
+}
+
+START_TEST(the_memory_store_takes_back_what_it_has_no_memory_for)
+{
+    fail_each_allocation(0);
+}
+END_TEST
+
+START_TEST(the_sqlite_store_takes_back_what_it_has_no_memory_for)
+{
+    struct shard_store_handle store;
+    struct shard_sqlite_store_config config = {.struct_size = sizeof(config)};
+    shard_context *context = NULL;
+    ck_assert_int_eq(shard_context_new(NULL, &context), 0);
+    int is_built = shard_sqlite_store_open(context, &config, &store) != SHARD_ENOTSUP;
+    shard_context_free(context);
+    if (is_built)
+        fail_each_allocation(1);
+}
+END_TEST
+
+int main(void)
+{
+    Suite *suite = suite_create("store allocations");
+    TCase *tests = tcase_create("allocations");
+    tcase_set_timeout(tests, 100);
+    tcase_add_test(tests, the_memory_store_takes_back_what_it_has_no_memory_for);
+    tcase_add_test(tests, the_sqlite_store_takes_back_what_it_has_no_memory_for);
+    suite_add_tcase(suite, tests);
+    return suite_run(suite);
+}
