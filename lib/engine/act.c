@@ -178,11 +178,14 @@ static int reattach(struct shard_engine *engine, struct shard__member *member, i
     struct shard_start start;
     fill_start(engine, member, slot, name, sizeof(name), &start);
     shard_token token = shard__attempts_token(&engine->attempts, slot);
-    shard__attempts_set_deadline(&engine->attempts, slot, engine->now_ns + engine->reattach_ns);
     int status = engine->executor.reattach == NULL
                      ? SHARD_ENOTSUP
                      : engine->executor.reattach(engine->executor_self, engine->sink, token, &start);
-    return status < 0 ? shard_sink_reattached(engine->sink, token, SHARD_REATTACH_UNKNOWN) : 0;
+    if (status < 0)
+        status = shard_sink_reattached(engine->sink, token, SHARD_REATTACH_UNKNOWN);
+    if (status == 0)
+        shard__attempts_set_deadline(&engine->attempts, slot, engine->now_ns + engine->reattach_ns);
+    return status;
 }
 
 int shard__reattach_all(struct shard_engine *engine, int32_t id)
@@ -190,7 +193,9 @@ int shard__reattach_all(struct shard_engine *engine, int32_t id)
     struct shard__member *member = &engine->members[id];
     for (int32_t slot = 0; slot < engine->attempts.count; slot++) {
         const struct shard__attempt *attempt = &engine->attempts.slots[slot];
-        if (attempt->phase == SHARD__ATTEMPT_REATTACHING && attempt->run == id && reattach(engine, member, slot) < 0)
+        /* One with a deadline has been asked for before memory ran out. */
+        if (attempt->phase == SHARD__ATTEMPT_REATTACHING && attempt->run == id && attempt->deadline_ns == INT64_MAX &&
+            reattach(engine, member, slot) < 0)
             return SHARD_ENOMEM;
     }
     return 0;

@@ -186,8 +186,11 @@ static int expire(struct shard_engine *engine, struct shard__run *run, int32_t s
                                 SHARD_CANCEL_FENCED);
         return unknown(run, slot);
     }
-    if (attempt->phase == SHARD__ATTEMPT_STAGING)
-        return shard__run_staged(run, slot);
+    if (attempt->phase == SHARD__ATTEMPT_STAGING) { /* there was no memory when its data came */
+        attempt->deadline_ns = INT64_MAX;
+        shard__run_unplace(run, slot, SHARD_REASON_NONE);
+        return 0;
+    }
     if (!attempt->cancelled)
         return shard__run_cancel_attempt(run, slot, SHARD_OUTCOME_TIMEOUT);
     int32_t host = attempt->told_executor ? attempt->host : -1;
@@ -232,7 +235,9 @@ int shard__end_attempts_on(struct shard_engine *engine, int32_t host, int lost)
         int32_t next = engine->attempts.slots[slot].next_on_host;
         struct shard__run *run = run_of(engine, slot);
         int status = 0;
-        if (run != NULL && lost) {
+        if (run != NULL && engine->attempts.slots[slot].phase == SHARD__ATTEMPT_STAGING) {
+            shard__run_unplace(run, slot, SHARD_REASON_HOST_GONE);
+        } else if (run != NULL && lost) {
             if (engine->attempts.slots[slot].phase >= SHARD__ATTEMPT_STARTED)
                 engine->executor.cancel(engine->executor_self, shard__attempts_token(&engine->attempts, slot),
                                         SHARD_CANCEL_FENCED);

@@ -29,7 +29,8 @@ struct shard__member {
     struct shard__run *run; /* NULL once forgotten */
     enum shard__phase phase;
     int is_resume;
-    int suspend; /* let go of it as soon as nothing is on its way */
+    int suspend;      /* let go of it as soon as nothing is on its way */
+    int reattach_due; /* what was running has not been asked for yet */
     int64_t epoch;
     int64_t lease_sent_ns; /* when the lease that holds was asked for */
     int64_t renew_sent_ns; /* when the renewal that is on its way was; 0: none is */

@@ -73,6 +73,7 @@ int shard_engine_next_event(shard_engine *engine, struct shard_event *ret_event)
     shard__strfree(engine->context, engine->told_message);
     engine->told_message = event->message;
     engine->event_head = engine->event_head + 1 == engine->event_capacity ? 0 : engine->event_head + 1;
-    engine->event_count--;
+    if (engine->event_count-- == (size_t)engine->max_events)
+        shard_engine_wake(engine); /* there is room again: placing goes on */
     return 1;
 }

@@ -65,17 +65,16 @@ void shard__member_end(struct shard_engine *engine, int32_t id, enum shard_run_s
     shard__events_add(engine, &event);
 }
 
-static int activate(struct shard_engine *engine, int32_t id)
+/* The event was reserved. What was running is reattached by the next step. */
+static void activate(struct shard_engine *engine, int32_t id)
 {
     struct shard__member *member = &engine->members[id];
-    if (shard__events_reserve(engine, 1) < 0)
-        return SHARD_ENOMEM;
     member->phase = SHARD__PHASE_ACTIVE;
+    member->reattach_due = member->is_resume;
     member->run->started_ns = engine->now_ns;
     struct shard__event event = {
         .kind = SHARD_EVENT_RUN_STARTED, .run = id, .task = -1, .host = -1, .time_ns = engine->wall_ns};
     shard__events_add(engine, &event);
-    return member->is_resume ? shard__reattach_all(engine, id) : 0;
 }
 
 /* A call that may succeed later is made again after a while, longer each time. 0: it has been tried often enough. */
@@ -116,10 +115,14 @@ static int acquired(struct shard_engine *engine, int32_t id, const struct shard_
         shard__member_end(engine, id, SHARD_RUN_SUSPENDED, answer->code, text_of(answer));
         return 0;
     }
+    if (shard__events_reserve(engine, 1) < 0)
+        return SHARD_ENOMEM;
     member->retries = 0;
     member->epoch = answer->as.store.epoch;
-    if (!member->is_resume)
-        return activate(engine, id);
+    if (!member->is_resume) {
+        activate(engine, id);
+        return 0;
+    }
     member->phase = SHARD__PHASE_LOADING;
     return shard__call_load(engine, id);
 }
@@ -128,6 +131,8 @@ static int loaded(struct shard_engine *engine, int32_t id, struct shard__answer 
 {
     struct shard__member *member = &engine->members[id];
     struct shard_run_image *image = answer->as.store.image;
+    if (shard__events_reserve(engine, 1) < 0)
+        return SHARD_ENOMEM;
     int status = answer->code;
     const char *message = text_of(answer);
     if (status >= 0 && image != NULL) {
@@ -142,7 +147,8 @@ static int loaded(struct shard_engine *engine, int32_t id, struct shard__answer 
         shard__member_end(engine, id, SHARD_RUN_SUSPENDED, status, message);
         return 0;
     }
-    return activate(engine, id);
+    activate(engine, id);
+    return 0;
 }
 
 static int committed(struct shard_engine *engine, int32_t id, const struct shard__answer *answer)
@@ -276,6 +282,12 @@ int shard__member_step(struct shard_engine *engine, int32_t id, int32_t *ret_pro
     int status = keep_lease(engine, id);
     if (status != 0 || member->phase == SHARD__PHASE_ENDED)
         return status < 0 ? status : 0;
+    if (member->reattach_due) {
+        status = shard__reattach_all(engine, id);
+        if (status < 0)
+            return status;
+        member->reattach_due = 0;
+    }
     if (member->phase == SHARD__PHASE_ACTIVE) {
         status = shard__run_advance(run);
         if (status == 0 && !member->suspend && engine->event_count < (size_t)engine->max_events)

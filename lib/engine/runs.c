@@ -189,9 +189,11 @@ int shard_engine_cancel(shard_engine *engine, shard_run_id run)
         const struct shard__attempt *attempt = &engine->attempts.slots[slot];
         if (attempt->phase == SHARD__ATTEMPT_FREE || attempt->run != run)
             continue;
-        int status = attempt->phase == SHARD__ATTEMPT_STAGING
-                         ? 0 /* it is let go of when its data has come */
-                         : shard__run_cancel_attempt(member->run, slot, SHARD_OUTCOME_CANCELLED);
+        int status = 0;
+        if (attempt->phase == SHARD__ATTEMPT_STAGING)
+            shard__run_unplace(member->run, slot, SHARD_REASON_REQUESTED);
+        else
+            status = shard__run_cancel_attempt(member->run, slot, SHARD_OUTCOME_CANCELLED);
         if (status < 0)
             return status;
     }

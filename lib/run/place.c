@@ -89,10 +89,14 @@ static int look_again(struct shard__run *run)
 {
     int changed = run->cluster->changes != run->seen_changes;
     run->seen_changes = run->cluster->changes;
-    if (changed && shard__ready_unblock(&run->ready, MOST_AT_ONCE) < 0) {
+    if (changed)
+        run->blocked_left = run->ready.blocked_count;
+    int32_t count = run->blocked_left < MOST_AT_ONCE ? run->blocked_left : MOST_AT_ONCE;
+    if (shard__ready_unblock(&run->ready, count) < 0) {
         run->seen_changes = -1;
         return SHARD_ENOMEM;
     }
+    run->blocked_left -= count;
     if (!changed && run->now_ns < run->held_until_ns)
         return 0;
     /* At most HELD_OF_A_PROFILE of each profile are held, so all of them can be looked at. */
@@ -155,12 +159,7 @@ static int start(struct shard__run *run, int32_t profile, int32_t task, const st
         shard__run_transition(run, task, SHARD_TASK_STAGING, &cause);
         if (shard__data_stage(run, slot) == 0)
             return 0;
-        /* No memory for the requests: back to where it was. */
-        hot->slot = -1;
-        run->in_flight--;
-        shard__attempts_close(run->attempts, slot);
-        shard__run_transition(run, task, SHARD_TASK_READY, &cause);
-        shard__run_make_ready(run, task);
+        shard__run_unplace(run, slot, SHARD_REASON_NONE); /* no memory for the requests: back to where it was */
         return SHARD_ENOMEM;
     }
     attempt->phase = SHARD__ATTEMPT_RECORDED;
@@ -306,6 +305,17 @@ int shard__run_place(struct shard__run *run, int32_t most)
     return placed;
 }
 
+void shard__run_unplace(struct shard__run *run, int32_t slot, enum shard_reason_code reason)
+{
+    int32_t task = run->attempts->slots[slot].task;
+    struct shard__cause cause = {.reason = reason, .p_fail = (double)run->tasks[task].p_fail};
+    run->tasks[task].slot = -1;
+    run->in_flight--;
+    shard__attempts_close(run->attempts, slot);
+    shard__run_transition(run, task, SHARD_TASK_READY, &cause);
+    shard__run_make_ready(run, task);
+}
+
 int shard__run_staged(struct shard__run *run, int32_t slot)
 {
     struct shard__attempt *attempt = &run->attempts->slots[slot];
@@ -318,16 +328,12 @@ int shard__run_staged(struct shard__run *run, int32_t slot)
     enum shard__gate gate = shard__data_gate(run, task, attempt->host);
     if (gate == SHARD__GATE_STAGE)
         return shard__data_stage(run, slot);
+    if (gate == SHARD__GATE_LOST || run->stop != SHARD__GO_ON) {
+        shard__run_unplace(run, slot, gate == SHARD__GATE_LOST ? SHARD_REASON_INPUT_LOST : SHARD_REASON_REQUESTED);
+        return 0;
+    }
     struct shard__cause cause = {
         .decision = SHARD_DECIDE_START, .reason = SHARD_REASON_STAGED, .p_fail = (double)hot->p_fail};
-    if (gate == SHARD__GATE_LOST || attempt->cancelled || run->stop != SHARD__GO_ON) {
-        cause.reason = gate == SHARD__GATE_LOST ? SHARD_REASON_INPUT_LOST : SHARD_REASON_REQUESTED;
-        hot->slot = -1;
-        run->in_flight--;
-        shard__attempts_close(run->attempts, slot);
-        shard__run_transition(run, task, SHARD_TASK_READY, &cause);
-        return shard__run_make_ready(run, task);
-    }
     attempt->phase = SHARD__ATTEMPT_RECORDED;
     hot->attempt++;
     run->attempt_count++;

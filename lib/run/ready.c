@@ -147,7 +147,7 @@ void shard__ready_block(struct shard__ready *ready, int32_t profile)
         return;
     queue->blocked = 1;
     queue->listed = 0;
-    ready->blocked[ready->blocked_count++] = profile;
+    ready->blocked[(ready->blocked_first + ready->blocked_count++) % ready->queue_count] = profile;
     if (ready->order.count > 0 && ready->order.items[0].id == profile)
         shard__heap_pop(&ready->order);
 }
@@ -155,14 +155,13 @@ void shard__ready_block(struct shard__ready *ready, int32_t profile)
 int shard__ready_unblock(struct shard__ready *ready, int32_t most)
 {
     while (ready->blocked_count > 0 && most-- > 0) {
-        if (ready->blocked_next >= ready->blocked_count)
-            ready->blocked_next = 0;
-        int32_t profile = ready->blocked[ready->blocked_next];
+        int32_t profile = ready->blocked[ready->blocked_first];
         struct shard__ready_queue *queue = &ready->queues[profile];
         if (!is_empty(queue) && list_profile(ready, profile) < 0)
             return SHARD_ENOMEM;
         queue->blocked = 0;
-        ready->blocked[ready->blocked_next] = ready->blocked[--ready->blocked_count];
+        ready->blocked_first = (ready->blocked_first + 1) % ready->queue_count;
+        ready->blocked_count--;
     }
     return 0;
 }

@@ -24,9 +24,9 @@ struct shard__ready {
     struct shard__ready_queue *queues; /* by profile */
     int32_t queue_count;
     struct shard__heap order; /* profiles by the key of their first task */
-    int32_t *blocked;         /* profiles that are blocked; room for all */
+    int32_t *blocked;         /* profiles that are blocked, a ring with room for all, the longest blocked first */
     int32_t blocked_count;
-    int32_t blocked_next; /* where unblocking goes on */
+    int32_t blocked_first;
     int64_t count;
 };
 

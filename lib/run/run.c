@@ -212,6 +212,8 @@ int64_t shard__run_next_ns(const struct shard__run *run)
     int64_t next = INT64_MAX;
     if (run->stop != SHARD__GO_ON)
         return next;
+    if (run->blocked_left > 0)
+        return run->now_ns;
     if (run->backoff.count > 0)
         next = (int64_t)(run->backoff.items[0].key * 1e9) + 1;
     if (run->held_count > 0 && run->held_until_ns < next)

@@ -94,6 +94,7 @@ struct shard__run {
     int64_t held_until_ns;
     int ready_is_short;   /* a ready task is not in the queues for want of memory: advance makes them anew */
     int64_t seen_changes; /* of the cluster, when held and blocked tasks were last looked at */
+    int32_t blocked_left; /* blocked profiles that are to be looked at again, since something has changed */
     int32_t *skips;       /* failed tasks whose successors are not skipped yet */
     size_t skip_capacity;
     int32_t skip_count;
@@ -202,6 +203,8 @@ extern const struct shard__view_tasks shard__run_view_tasks;
 /* ---- place.c ---- */
 /* Places up to `most` ready tasks. Returns how many were, or SHARD_ENOMEM after which place may be called again. */
 int shard__run_place(struct shard__run *run, int32_t most);
+/* Takes a staging attempt back: its task is ready again. */
+void shard__run_unplace(struct shard__run *run, int32_t slot, enum shard_reason_code reason);
 /* The inputs of a staging attempt may have arrived. */
 int shard__run_staged(struct shard__run *run, int32_t slot);
 
