@@ -77,7 +77,7 @@ static size_t find_unordered(const shard_builder *builder, struct search *search
             int32_t data = shard__csr_row(outputs, producer)[i];
             for (int32_t k = 0; k < shard__csr_count(consumers, data); k++) {
                 int32_t task = shard__csr_row(consumers, data)[k];
-                if (task != producer && comes_after(search, producer, task, &searched))
+                if (comes_after(search, producer, task, &searched))
                     continue;
                 uint32_t at = inputs->offsets[task];
                 while (inputs->ids[at] != data)

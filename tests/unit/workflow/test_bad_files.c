@@ -183,6 +183,7 @@ START_TEST(native_tasks_that_are_wrong)
         {"{\"memory_bytes\": -1}", SHARD_EINVAL, "/tasks/0/memory_bytes", "is -1, expected a whole number from 0"},
         {"{\"memory_bytes\": 1.5}", SHARD_EINVAL, "/tasks/0/memory_bytes", "is 1.5, expected a whole number"},
         {"{\"memory_bytes\": 9223372036854775808}", SHARD_EINVAL, "/tasks/0/memory_bytes", "expected a whole number"},
+        {"{\"memory_bytes\": 18446744073709551617}", SHARD_EINVAL, "/tasks/0/memory_bytes", "expected a whole number"},
         {"{\"memory_bytes\": 1e300}", SHARD_EINVAL, "/tasks/0/memory_bytes", "expected a whole number"},
         {"{\"memory_bytes\": \"-1\"}", SHARD_EINVAL, "/tasks/0/memory_bytes", "expected bytes"},
         {"{\"memory_bytes\": \"2 bananas\"}", SHARD_EINVAL, "/tasks/0/memory_bytes", "is '2 bananas', expected bytes"},

@@ -186,6 +186,11 @@ START_TEST(a_payload_as_deep_as_the_text_may_be_comes_back)
         ck_assert_int_eq(shard_builder_add_task(builder, &spec), 0);
         shard_workflow *workflow = seal(builder);
         assert_round_trip(workflow);
+        char *text;
+        ck_assert_int_eq(shard_workflow_to_json(workflow, &text, NULL), 0);
+        /* The text's object, its tasks, and the task are around it. */
+        ck_assert_int_eq(strstr(text, "\"payload\": ") != NULL, depth <= 253);
+        shard_free(context, text);
         shard_workflow_unref(workflow);
     }
 }

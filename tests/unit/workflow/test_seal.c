@@ -100,6 +100,34 @@ START_TEST(a_long_cycle_is_shown_in_part)
 }
 END_TEST
 
+/* Ten tasks before each of ten, three times over: each is reached many times, and is on the way once. */
+START_TEST(a_cycle_through_a_dense_graph_is_found)
+{
+    for (int i = 0; i < 30; i++)
+        add_task(builder, NULL);
+    for (int i = 0; i < 20; i++)
+        for (int k = 0; k < 10; k++)
+            ck_assert_int_eq(shard_builder_add_edge(builder, i, i / 10 * 10 + 10 + k), 0);
+    ck_assert_int_eq(shard_builder_add_edge(builder, 29, 3), 0);
+    assert_cycle(": t3 -> t10 -> t29 -> t3");
+    shard_builder_free(builder);
+}
+END_TEST
+
+START_TEST(tasks_before_the_first_divisible_one_are_atomic)
+{
+    const struct shard_task_spec divisible = {.struct_size = sizeof(divisible), .name = "divisible", .units = 9};
+    add_task(builder, "atomic");
+    ck_assert_int_eq(shard_builder_add_task(builder, &divisible), 1);
+    add_task(builder, "later");
+    shard_workflow *workflow = seal(builder);
+    ck_assert_int_eq(info_of(workflow, "atomic").units, 1);
+    ck_assert_int_eq(info_of(workflow, "divisible").units, 9);
+    ck_assert_int_eq(info_of(workflow, "later").units, 1);
+    shard_workflow_unref(workflow);
+}
+END_TEST
+
 START_TEST(a_failed_seal_leaves_the_builder_as_it_was)
 {
     add_task(builder, "a");
@@ -364,6 +392,8 @@ int main(void)
     tcase_add_test(tests, a_cycle_is_named_by_its_path);
     tcase_add_test(tests, the_cycle_that_is_named_is_a_short_one);
     tcase_add_test(tests, a_long_cycle_is_shown_in_part);
+    tcase_add_test(tests, a_cycle_through_a_dense_graph_is_found);
+    tcase_add_test(tests, tasks_before_the_first_divisible_one_are_atomic);
     tcase_add_test(tests, a_failed_seal_leaves_the_builder_as_it_was);
     tcase_add_test(tests, reading_what_another_writes_makes_an_edge);
     tcase_add_test(tests, reading_what_one_writes_oneself_is_a_cycle);
