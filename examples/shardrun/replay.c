@@ -11,6 +11,8 @@
 #include "cli.h"
 
 static const int64_t most_bytes_of_all_files = INT64_C(1) << 30;
+/* Asked for beyond what a task holds, for the program itself: what is asked for is the limit that its container gets. */
+static const int64_t memory_beside_held = INT64_C(16) << 20;
 
 struct scaling {
     const shard_workflow *recorded;
@@ -63,11 +65,12 @@ static int add_task(const struct scaling *scaling, const struct shard_task_info 
     struct recording recording = recording_of(payload, info);
     double scale = scaling->options->replay_scale;
     double memory_scale = scale > 0 ? scaling->options->replay_memory_scale : 0;
-    int64_t memory = (int64_t)((double)recording.memory_bytes * memory_scale);
+    int64_t held = (int64_t)((double)recording.memory_bytes * memory_scale);
+    int64_t memory = held > 0 ? held + memory_beside_held : 0;
     int64_t cpu = info->cpu_millicores;
     if (scaling->largest_memory > 0 && memory > scaling->largest_memory) {
         *ret_problem =
-            need_printf("task '%s' held %.0f MiB when it was recorded, and the largest host has %.0f; use "
+            need_printf("task '%s' needs %.0f MiB, as recorded, and the largest host has %.0f; use "
                         "fewer or larger hosts (--hosts), or --replay-memory-scale %.2g",
                         info->name, (double)memory / 1048576, (double)scaling->largest_memory / 1048576,
                         floor(99.0 * (double)scaling->largest_memory / (double)recording.memory_bytes) / 100);
@@ -76,7 +79,7 @@ static int add_task(const struct scaling *scaling, const struct shard_task_info 
     if (scaling->largest_cpu > 0 && cpu > scaling->largest_cpu)
         cpu = scaling->largest_cpu;
     json_t *root = json_pack("{s:{s:f,s:f,s:I}}", "replay", "wall_seconds", recording.seconds * scale, "cpu_seconds",
-                             recording.cpu_seconds * scale, "hold_bytes", (json_int_t)memory);
+                             recording.cpu_seconds * scale, "hold_bytes", (json_int_t)held);
     char *bytes = json_dumps(root, JSON_COMPACT);
     struct shard_task_spec spec = {.struct_size = sizeof spec,
                                    .name = info->name,
