@@ -17,7 +17,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/mman.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <time.h>
@@ -98,15 +97,15 @@ static void burn_in_processes(const struct orders *orders)
         ;
 }
 
-static void hold_memory(size_t bytes)
+/* Memory with every page touched, to be freed by the caller. */
+static void *hold_memory(size_t bytes)
 {
-    if (bytes == 0)
-        return;
-    char *memory = mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-    if (memory == MAP_FAILED)
+    char *memory = malloc(bytes + 1);
+    if (memory == NULL)
         fail("hold memory for", "a task");
     for (size_t i = 0; i < bytes; i += PAGE_BYTES)
-        memory[i] = 1;
+        ((volatile char *)memory)[i] = 1;
+    return memory;
 }
 
 static void sleep_until(double end)
@@ -163,9 +162,10 @@ int main(int argc, char **argv)
     char *bytes = load(argv[1], &length);
     for (size_t at = 0; at < length; at += strlen(bytes + at) + 1)
         obey(bytes + at, false, &orders);
-    hold_memory(orders.hold_bytes);
+    void *held = hold_memory(orders.hold_bytes);
     burn_in_processes(&orders);
     sleep_until(began + orders.wall_seconds);
+    free(held);
     for (size_t at = 0; at < length; at += strlen(bytes + at) + 1)
         obey(bytes + at, true, &orders);
     free(bytes);

@@ -103,11 +103,11 @@ static int read_labels(const struct where *where, const json_t *host, struct hos
     return 0;
 }
 
-static int check_keys(const struct where *where, const json_t *host)
+static int check_keys(const struct where *where, json_t *host)
 {
     const char *key;
     json_t *value;
-    json_object_foreach((json_t *)(size_t)host, key, value)
+    json_object_foreach(host, key, value)
     {
         struct nearest nearest = nearest_begin(key);
         bool known = false;
@@ -127,7 +127,7 @@ static int check_keys(const struct where *where, const json_t *host)
     return 0;
 }
 
-static int read_host(const struct where *where, const json_t *host, struct host_plan *plan)
+static int read_host(const struct where *where, json_t *host, struct host_plan *plan)
 {
     if (!json_is_object(host))
         return refuse(where, "", "is not an object");
@@ -150,14 +150,14 @@ static int read_host(const struct where *where, const json_t *host, struct host_
     return read_labels(where, host, plan);
 }
 
-int host_list_from_json(const json_t *root, const char *source, struct host_list *ret_hosts, char **ret_problem)
+int host_list_from_json(json_t *root, const char *source, struct host_list *ret_hosts, char **ret_problem)
 {
     struct where where = {source, 0, ret_problem};
     struct host_list hosts = {0};
     const json_t *array = json_object_get(root, "hosts");
     const char *key;
     json_t *value;
-    json_object_foreach((json_t *)(size_t)root, key, value)
+    json_object_foreach(root, key, value)
     {
         if (strcmp(key, "hosts") != 0 && strcmp(key, "$schema") != 0) {
             *ret_problem = need_printf("%s: /%s is not known; a file of hosts has one key, 'hosts'", source, key);

@@ -32,7 +32,7 @@ struct host_list {
 /* `text` is a number of equal hosts or the path of a file; NULL is one host. Returns 0, or -1 and one line. */
 int host_list_read(const char *text, struct host_list *ret_hosts, char **ret_problem);
 /* The same from JSON, and back. `source` names the JSON in messages. */
-int host_list_from_json(const json_t *root, const char *source, struct host_list *ret_hosts, char **ret_problem);
+int host_list_from_json(json_t *root, const char *source, struct host_list *ret_hosts, char **ret_problem);
 json_t *host_list_to_json(const struct host_list *hosts);
 void host_list_clear(struct host_list *hosts);
 

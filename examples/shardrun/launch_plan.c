@@ -148,7 +148,9 @@ static void fill_environment(struct launch_plan *plan, const struct payload *pay
     strings_take(&plan->env, need_printf("SHARD_ATTEMPT=%d", start->attempt));
     strings_take(&plan->env, need_printf("SHARD_HOST=%s", start->host_name));
     json_object_foreach(payload->env, name, value)
+    {
         strings_take(&plan->env, need_printf("%s=%s", name, json_string_value(value)));
+    }
 }
 
 static void add_bind(struct launch_plan *plan, char *source, char *target, bool read_only)

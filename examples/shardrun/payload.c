@@ -35,13 +35,13 @@ static bool is_command(const json_t *value)
     return json_string_length(json_array_get(value, 0)) > 0;
 }
 
-static bool is_environment(const json_t *value)
+static bool is_environment(json_t *value)
 {
     const char *name;
     json_t *text;
     if (!json_is_object(value))
         return false;
-    json_object_foreach((json_t *)(size_t)value, name, text)
+    json_object_foreach(value, name, text)
     {
         if (!json_is_string(text) || name[0] == '\0' || strchr(name, '=') != NULL)
             return false;
@@ -64,11 +64,11 @@ static char *unknown_key(const char *key)
 }
 
 /* The first thing that is wrong with the fields of a payload; NULL: nothing. */
-static char *field_problem(const json_t *root)
+static char *field_problem(json_t *root)
 {
     const char *key;
     json_t *value;
-    json_object_foreach((json_t *)(size_t)root, key, value)
+    json_object_foreach(root, key, value)
     {
         char *unknown = unknown_key(key);
         if (unknown != NULL)

@@ -7,11 +7,12 @@
  *
  *   <directory of the store>/store.db
  *   <directory of the store>/state/                          of the launch layer: root filesystems
- *   <directory of the store>/runs/<run>/options.json         what `resume` goes on with
- *                                      /epoch                highest epoch that started anything
- *                                      /attempts/<task>.<attempt>/   ids; stdout, stderr, exit.json, task (its name)
- *                                      /work/<volume>/<data>
- *                                      /report.html
+ *   <directory of the store>/runs/<run>/
+ *       options.json                what `resume` goes on with
+ *       epoch                       highest epoch that started anything
+ *       attempts/<task>.<attempt>/  ids; stdout, stderr, exit.json, task (its name)
+ *       work/<volume>/<data>
+ *       report.html
  *
  * Names of runs, volumes and data may hold any text; on disk they are encoded so that they never leave their directory.
  */

@@ -38,10 +38,10 @@ void named_paths_take(struct named_paths *paths, const char *name, char *path);
 void named_paths_clear(struct named_paths *paths);
 
 struct placeholders {
+    const char *task;
     struct named_paths inputs;
     struct named_paths outputs;
     struct named_paths parts; /* of the output of that name, in the order of the subtasks */
-    const char *task;
     int64_t begin, end;
     int32_t attempt, index, count;
     bool is_merge;
