@@ -9,6 +9,8 @@
 
 #include "cli.h"
 #include "orchestrator.h"
+#include "report.h"
+#include "store_read.h"
 
 enum { TICK_MS = 100 };
 
@@ -179,6 +181,27 @@ static void tell_trouble(struct orchestrator *orchestrator)
                   end->message != NULL ? end->message : shard_code_text(end->code), cli_advice(end->code));
 }
 
+/* Writes the report from the store's records. Returns its path, NULL: there is none. */
+static char *write_report(struct orchestrator *orchestrator)
+{
+    const struct run_options *options = orchestrator->options;
+    struct shard_run_image *image = NULL;
+    char *problem = NULL;
+    const char *path = options->report != NULL ? options->report : orchestrator->run_place.report;
+    if (options->no_report || orchestrator->end.state == SHARD_RUN_FENCED)
+        return NULL;
+    int status = store_read_run(&orchestrator->store, orchestrator->context, options->run, SHARD_LOAD_RECORDS, &image,
+                                &problem);
+    if (status == 0)
+        status = report_write(image, &options->hosts, path, &problem);
+    if (status < 0)
+        show_line(&orchestrator->show, "warning: no report was written: %s", problem);
+    if (image != NULL)
+        image->release(image);
+    free(problem);
+    return status == 0 ? need_copy(path) : NULL;
+}
+
 int orchestrator_loop(struct orchestrator *orchestrator)
 {
     int code = watch(orchestrator);
@@ -193,6 +216,8 @@ int orchestrator_loop(struct orchestrator *orchestrator)
     if (!orchestrator->started)
         return never_began(orchestrator);
     tell_trouble(orchestrator);
-    show_end(&orchestrator->show, &orchestrator->end, NULL);
+    char *report = write_report(orchestrator);
+    show_end(&orchestrator->show, &orchestrator->end, report);
+    free(report);
     return exit_code(orchestrator);
 }
