@@ -122,7 +122,7 @@ static int print_story(const struct shard_run_image *image, shard_task_id task, 
 }
 
 /* Names the predecessors that are not done, at most some of them. */
-static void print_blockers(const struct shard_run_image *image, shard_task_id task)
+static void print_blockers(const struct shard_run_image *image, shard_task_id task, const char *verb)
 {
     enum { SHOWN = 8 };
     int32_t count = shard_workflow_predecessors(image->workflow, task, NULL, 0);
@@ -138,7 +138,7 @@ static void print_blockers(const struct shard_run_image *image, shard_task_id ta
             continue;
         char *name = name_of(image, ids[i]);
         if (open++ < SHOWN)
-            printf("waits for '%s', which is %s\n", name, shard_task_state_text(state));
+            printf("%s '%s', which is %s\n", verb, name, shard_task_state_text(state));
         free(name);
     }
     if (open > SHOWN)
@@ -158,7 +158,7 @@ static void print_now(const struct shard_run_image *image, const struct run_plac
         printf(" (%s)", shard_reason_text(row->reason));
     putchar('\n');
     if (state == SHARD_TASK_BLOCKED || state == SHARD_TASK_SKIPPED)
-        print_blockers(image, task);
+        print_blockers(image, task, state == SHARD_TASK_BLOCKED ? "waits for" : "could not follow");
     if (state == SHARD_TASK_READY)
         puts("waits for a host that has room for it");
     for (int attempt = 1; row != NULL && attempt <= row->attempt; attempt++) {

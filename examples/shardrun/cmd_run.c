@@ -62,9 +62,16 @@ static int read_workflow(struct orchestrator *orchestrator, shard_workflow **ret
     return code;
 }
 
-static int is_name(void *wanted, const struct shard_run_summary *run)
+struct search {
+    const char *run;
+    bool found;
+};
+
+static int compare_name(void *self, const struct shard_run_summary *run)
 {
-    return strcmp(run->name, wanted) == 0;
+    struct search *search = self;
+    search->found = strcmp(run->name, search->run) == 0;
+    return search->found;
 }
 
 /* Makes the directories of the run and what must be in them before anything starts. Returns an exit code. */
@@ -72,8 +79,11 @@ static int make_files(struct orchestrator *orchestrator, const shard_workflow *w
 {
     const struct run_options *options = orchestrator->options;
     const struct shard_store_handle *store = &orchestrator->store;
+    struct search search = {options->run, false};
     char *problem = NULL;
-    if (store->port->list(store->self, is_name, options->run) != 0)
+    if (store->port->list(store->self, compare_name, &search) < 0)
+        return cli_library_error("the runs of the store cannot be listed");
+    if (search.found)
         return cli_error(CLI_USAGE,
                          "a run '%s' is in the store already; `shardrun resume %s` goes on with it, --run gives "
                          "another name",

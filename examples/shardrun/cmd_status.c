@@ -69,7 +69,7 @@ static int print_summary(void *self, const struct shard_run_summary *run)
         json_pack("{s:s,s:s,s:s,s:i,s:f,s:f,s:s}", "run", run->name, "workflow", run->workflow_name, "state",
                   shard_run_state_text((int)run->state), "tasks", (int)run->task_count, "created",
                   (double)run->created_ns / 1e9, "updated", (double)run->updated_ns / 1e9, "owner", run->owner);
-    json_dumpf(object, stdout, JSON_COMPACT);
+    json_dumpf(object, stdout, JSON_COMPACT | JSON_REAL_PRECISION(15));
     putchar('\n');
     json_decref(object);
     return 0;

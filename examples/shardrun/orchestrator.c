@@ -111,8 +111,9 @@ static int open_engine(struct orchestrator *orchestrator)
     return status < 0 ? cli_library_error("the engine does not start") : 0;
 }
 
-static int join_host(struct orchestrator *orchestrator, const struct host_plan *plan)
+static int join_host(struct orchestrator *orchestrator, int index)
 {
+    const struct host_plan *plan = &orchestrator->options->hosts.items[index];
     shard_volume_id volume = 0;
     if (plan->own_volume) {
         struct shard_volume_spec spec = {.struct_size = sizeof spec, .name = plan->name};
@@ -120,6 +121,7 @@ static int join_host(struct orchestrator *orchestrator, const struct host_plan *
         if (volume < 0)
             return cli_library_error(plan->name);
     }
+    orchestrator->volumes[index] = volume;
     struct shard_host_spec spec = {.struct_size = sizeof spec,
                                    .name = plan->name,
                                    .labels = plan->labels,
@@ -161,8 +163,9 @@ int orchestrator_open(struct orchestrator *orchestrator, const shard_workflow *w
         code = open_executor(orchestrator, workflow);
     if (code == 0)
         code = open_engine(orchestrator);
+    orchestrator->volumes = need_zeroed((size_t)options->hosts.count, sizeof *orchestrator->volumes);
     for (int i = 0; code == 0 && i < options->hosts.count; i++)
-        code = join_host(orchestrator, &options->hosts.items[i]);
+        code = join_host(orchestrator, i);
     if (code == 0)
         show_init(&orchestrator->show, options, &orchestrator->place, &orchestrator->run_place, orchestrator->engine);
     return code;
@@ -211,6 +214,7 @@ void orchestrator_close(struct orchestrator *orchestrator)
     shard_context_free(orchestrator->context);
     shard_workers_free(orchestrator->workers);
     free(orchestrator->end.message);
+    free(orchestrator->volumes);
     run_place_clear(&orchestrator->run_place);
     place_clear(&orchestrator->place);
 }

@@ -28,6 +28,7 @@ struct orchestrator {
     struct launch_env *env;
     struct executor executor;
     shard_engine *engine;
+    shard_volume_id *volumes; /* that the outputs of each host go to, in the order of options->hosts */
     shard_run_id run;
     uv_loop_t loop;
     bool loop_made;
@@ -61,6 +62,12 @@ int orchestrator_begin(struct orchestrator *orchestrator, shard_workflow *workfl
 
 /* Loops until the run has ended, shows how, writes the report. Returns the exit code. */
 int orchestrator_loop(struct orchestrator *orchestrator);
+
+/*
+ * Looks for the outputs of the tasks that the store calls done, and tells the engine which are gone (somebody removed
+ * them, or a power cut took them), so that they are made again. For a run that was resumed, once it has started.
+ */
+void orchestrator_find_lost(struct orchestrator *orchestrator);
 
 /* Ends everything that was opened; what runs goes on. Takes one that is half made. */
 void orchestrator_close(struct orchestrator *orchestrator);

@@ -22,6 +22,8 @@ static void on_run_started(struct orchestrator *orchestrator)
         return;
     orchestrator->show.workflow = info.workflow;
     tally_begin(&orchestrator->show.tally, orchestrator->engine, orchestrator->run, info.workflow);
+    if (orchestrator->resumed)
+        orchestrator_find_lost(orchestrator);
 }
 
 static double makespan(const struct orchestrator *orchestrator)
@@ -190,8 +192,8 @@ static char *write_report(struct orchestrator *orchestrator)
     const char *path = options->report != NULL ? options->report : orchestrator->run_place.report;
     if (options->no_report || orchestrator->end.state == SHARD_RUN_FENCED)
         return NULL;
-    int status = store_read_run(&orchestrator->store, orchestrator->context, options->run, SHARD_LOAD_RECORDS, &image,
-                                &problem);
+    int status =
+        store_read_run(&orchestrator->store, orchestrator->context, options->run, SHARD_LOAD_RECORDS, &image, &problem);
     if (status == 0)
         status = report_write(image, &options->hosts, path, &problem);
     if (status < 0)

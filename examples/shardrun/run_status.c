@@ -67,7 +67,7 @@ void run_status_print_json(const struct run_status *status, const char *event)
                             : owner_is_alive(status->owner) > 0 ? json_true()
                                                                 : json_false());
     }
-    json_dumpf(object, stdout, JSON_COMPACT);
+    json_dumpf(object, stdout, JSON_COMPACT | JSON_REAL_PRECISION(15));
     putchar('\n');
     json_decref(object);
 }

@@ -52,7 +52,11 @@ int shard__call_create(struct shard_engine *engine, int32_t id)
         return SHARD_ENOMEM;
     const struct shard__run *run = engine->members[id].run;
     struct shard_store_create create = {
-        .struct_size = sizeof(create), .run = run->name, .workflow = run->workflow, .time_ns = engine->wall_ns};
+        .struct_size = sizeof(create),
+        .run = run->name,
+        .workflow = run->workflow,
+        /* The first call comes before the first step, which is what sets the engine's own clock. */
+        .time_ns = shard__wall_ns(engine->context)};
     return returned(engine, token, engine->store.create(engine->store_self, engine->sink, token, &create));
 }
 
