@@ -27,14 +27,13 @@
 #define CGROUP2_MAGIC 0x63677270
 #define V2_BESIDE_V1 "/sys/fs/cgroup/unified"
 
-static const char *const command[] = {"/bin/true", NULL};
+static char *const command[] = {(char[]){"/bin/true"}, NULL};
 
 struct bench {
     struct launch_env *env;
     struct launch_rootfs *rootfs;
     char path[64];
     char bundle[128]; /* made by the first container attempt */
-    const char *runtime;
     int next;
 };
 
@@ -60,7 +59,8 @@ static double run_ours(struct bench *bench, bool container)
     struct launch_result result;
 
     snprintf(dir, sizeof dir, "%s/a%d", bench->path, bench->next++);
-    struct launch_spec spec = {.dir = dir, .host = "bench", .argv = command, .container = container};
+    struct launch_spec spec = {
+        .dir = dir, .host = "bench", .argv = (const char *const *)command, .container = container};
     spec.rootfs = container ? bench->rootfs : NULL;
     double start = now_ms();
     if (launch_start(bench->env, &spec, &error, &attempt) < 0)
@@ -77,7 +77,7 @@ static double run_ours(struct bench *bench, bool container)
     return spent;
 }
 
-static double run_peer(const char *const *argv)
+static double run_peer(char *const *argv)
 {
     posix_spawn_file_actions_t actions;
     pid_t pid = 0;
@@ -86,7 +86,7 @@ static double run_peer(const char *const *argv)
     posix_spawn_file_actions_init(&actions);
     posix_spawn_file_actions_addopen(&actions, 0, "/dev/null", O_RDONLY, 0);
     double start = now_ms();
-    int code = posix_spawn(&pid, argv[0], &actions, NULL, (char *const *)(uintptr_t)argv, environ);
+    int code = posix_spawn(&pid, argv[0], &actions, NULL, argv, environ);
     if (code != 0 || waitpid(pid, &status, 0) != pid || status != 0)
         die(argv[0], code != 0 ? strerror(code) : "failed");
     double spent = now_ms() - start;
@@ -107,7 +107,7 @@ static double median(double *values, int count)
     return count % 2 == 1 ? values[count / 2] : (values[count / 2 - 1] + values[count / 2]) / 2;
 }
 
-static void compare(struct bench *bench, const char *name, bool container, const char *const *peer, int runs)
+static void compare(struct bench *bench, const char *name, bool container, char *const *peer, int runs)
 {
     static double ours[MOST_RUNS];
     static double theirs[MOST_RUNS];
@@ -165,7 +165,6 @@ static void open_bench(struct bench *bench)
         die("open", error.text);
     if (launch_env_warning(bench->env) != NULL)
         fprintf(stderr, "launch: %s\n", launch_env_warning(bench->env));
-    bench->runtime = launch_env_runtime(bench->env);
 }
 
 static void close_bench(struct bench *bench)
@@ -186,11 +185,18 @@ int main(int argc, char **argv)
     open_bench(&bench);
     hide_v2_beside_v1();
     run_ours(&bench, true);
-    const char *const plain[] = {bench.runtime, "run", "--bundle", bench.bundle, "launch-bench", NULL};
-    const char *const bare[] = {
-        bench.runtime, "--cgroup-manager=disabled", "run", "--bundle", bench.bundle, "launch-bench", NULL};
+    char runtime[256];
     char bundle[sizeof bench.bundle];
     memcpy(bundle, bench.bundle, sizeof bundle);
+    snprintf(runtime, sizeof runtime, "%s", launch_env_runtime(bench.env));
+    char *const plain[] = {runtime, (char[]){"run"}, (char[]){"--bundle"}, bundle, (char[]){"launch-bench"}, NULL};
+    char *const bare[] = {runtime,
+                          (char[]){"--cgroup-manager=disabled"},
+                          (char[]){"run"},
+                          (char[]){"--bundle"},
+                          bundle,
+                          (char[]){"launch-bench"},
+                          NULL};
     fprintf(stderr, "%-44s %12s %12s %7s\n", "/bin/true, start to exit", "shardrun", "bare", "ratio");
     compare(&bench, "container, crun run", true, plain, runs);
     compare(&bench, "container, crun run without its cgroups", true, bare, runs);

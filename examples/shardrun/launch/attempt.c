@@ -129,8 +129,9 @@ static int write_orders(const struct launch_spec *spec, int dir_fd, const struct
 }
 
 static int write_container_orders(const struct launch_env *env, const struct launch_spec *spec, int dir_fd,
-                                  struct launch__orders *orders, struct launch_error *error)
+                                  const struct launch__orders *base, struct launch_error *error)
 {
+    struct launch__orders orders = *base;
     bool managed = !env->runtime_is_crun && env->layout.kind != LAUNCH_LAYOUT_NONE;
     char *cgroups_path = managed ? runtime_cgroups_path(env, spec) : NULL;
     int result = launch__oci_config_write(dir_fd, spec, cgroups_path, error);
@@ -160,17 +161,18 @@ static int write_container_orders(const struct launch_env *env, const struct lau
                                 id,
                                 NULL};
     const char *const runtime_env[] = {LAUNCH__DEFAULT_PATH, NULL};
-    orders->argv = env->runtime_is_crun ? crun : runc;
-    orders->env = runtime_env;
-    orders->cwd = spec->dir;
-    orders->managed = managed;
-    orders->detached = !env->runtime_is_crun;
-    return write_orders(spec, dir_fd, orders, error);
+    orders.argv = env->runtime_is_crun ? crun : runc;
+    orders.env = runtime_env;
+    orders.cwd = spec->dir;
+    orders.managed = managed;
+    orders.detached = !env->runtime_is_crun;
+    return write_orders(spec, dir_fd, &orders, error);
 }
 
-static int write_process_orders(const struct launch_spec *spec, int dir_fd, struct launch__orders *orders,
+static int write_process_orders(const struct launch_spec *spec, int dir_fd, const struct launch__orders *base,
                                 struct launch_error *error)
 {
+    struct launch__orders orders = *base;
     static const char *const default_env[] = {LAUNCH__DEFAULT_PATH, NULL};
     const char *const *given = spec->env == NULL ? default_env : spec->env;
     size_t count = 0;
@@ -183,10 +185,10 @@ static int write_process_orders(const struct launch_spec *spec, int dir_fd, stru
         env[0] = mark;
         for (size_t i = 0; i < count; i++)
             env[i + 1] = given[i];
-        orders->argv = spec->argv;
-        orders->env = env;
-        orders->cwd = spec->cwd == NULL ? spec->dir : spec->cwd;
-        result = write_orders(spec, dir_fd, orders, error);
+        orders.argv = spec->argv;
+        orders.env = env;
+        orders.cwd = spec->cwd == NULL ? spec->dir : spec->cwd;
+        result = write_orders(spec, dir_fd, &orders, error);
     }
     free(env);
     free(mark);

@@ -128,14 +128,14 @@ static int parse_number(const char *text, uint64_t *ret_number)
 
 int launch__read_control(const char *directory, const char *name, uint64_t *ret_number)
 {
-    char text[256];
+    char text[256] = "";
     int result = read_control_text(directory, name, text, sizeof text);
     return result < 0 ? result : parse_number(text, ret_number);
 }
 
 int launch__read_control_key(const char *directory, const char *name, const char *key, uint64_t *ret_number)
 {
-    char text[4096];
+    char text[4096] = "";
     int result = read_control_text(directory, name, text, sizeof text);
     if (result < 0)
         return result;
@@ -187,6 +187,13 @@ void launch__remove_tree(int at, const char *name)
     }
     closedir(directory);
     unlinkat(at, name, AT_REMOVEDIR);
+}
+
+char *const *launch__exec_list(const char *const *list)
+{
+    char *const *plain;
+    memcpy(&plain, &list, sizeof plain);
+    return plain;
 }
 
 char *launch__format(const char *format, ...)

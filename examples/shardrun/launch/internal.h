@@ -35,6 +35,8 @@ int launch__read_control_key(const char *directory, const char *name, const char
 int launch__make_path(const char *path);
 /* Removes name in the directory at, with all that is in it; crosses no symlink. Best effort. */
 void launch__remove_tree(int at, const char *name);
+/* The same list as the exec family takes it: without const, for history's sake; nothing is written to. */
+char *const *launch__exec_list(const char *const *list);
 /* asprintf that gives NULL on failure. */
 __attribute__((format(printf, 1, 2))) char *launch__format(const char *format, ...);
 
@@ -110,7 +112,7 @@ struct launch__orders {
     const char *const *argv; /* of the command, or of the runtime; ends with NULL, like env */
     const char *const *env;
     const char *cwd;
-    char *text;         /* holds the strings above in orders that were read; such orders are to be cleared */
+    char *text;         /* holds all strings of orders that were read, the paths of the group too; clear those */
     const char **lists; /* the room of argv and env, likewise */
     struct launch_limits limits;
     bool oom_group;

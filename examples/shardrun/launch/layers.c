@@ -24,7 +24,9 @@ static int merge_directory(int root_fd, int layer_fd, int depth);
 static int open_directory(int at, const char *name)
 {
     int fd = openat(at, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-    return fd < 0 ? -errno : fd;
+    if (fd < 0)
+        return -errno;
+    return fd;
 }
 
 /* A stream over the directory that leaves fd itself to the caller. */

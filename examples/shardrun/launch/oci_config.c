@@ -168,7 +168,7 @@ static void put_hostname(FILE *file, const char *host)
 {
     char name[HOSTNAME_MAX + 1];
     size_t length = 0;
-    for (; host[length] != '\0' && length < HOSTNAME_MAX; length++) {
+    for (; length < HOSTNAME_MAX && host[length] != '\0'; length++) {
         char c = host[length];
         bool plain = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '.';
         name[length] = plain ? c : '-';

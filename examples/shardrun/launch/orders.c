@@ -70,7 +70,7 @@ int launch__orders_write(int dir_fd, const struct launch__orders *orders)
     return result;
 }
 
-static int take_group(struct launch__orders *orders, const char *value)
+static int take_group(struct launch__orders *orders, char *value)
 {
     struct launch__group *group = &orders->group;
     char version = '\0';
@@ -81,8 +81,9 @@ static int take_group(struct launch__orders *orders, const char *value)
         return -EBADMSG;
     group->dir[group->count].v2 = version == '2';
     group->dir[group->count].controllers = controllers;
-    group->dir[group->count].path = strdup(value + path);
-    return group->dir[group->count++].path == NULL ? -ENOMEM : 0;
+    group->dir[group->count].path = value + path;
+    group->count++;
+    return 0;
 }
 
 static int take_number(struct launch__orders *orders, const char *key, const char *value)
@@ -189,6 +190,5 @@ void launch__orders_clear(struct launch__orders *orders)
 {
     free(orders->lists);
     free(orders->text);
-    launch__group_clear(&orders->group);
     *orders = (struct launch__orders){.argv = NULL};
 }

@@ -229,8 +229,10 @@ int launch__rootfs_unpack(struct launch_env *env, const char *layout, const char
     if (result < 0)
         return result;
     char *path = launch__format("%s/rootfs/sha256-%s", env->state_dir, digest);
-    if (path == NULL)
-        result = launch__fail(error, -ENOMEM, "no memory for a root filesystem");
+    if (path == NULL) {
+        launch__fail(error, -ENOMEM, "no memory for a root filesystem");
+        result = -ENOMEM;
+    }
     if (result == 0)
         result = load_blob(layout, json_object_get(manifest, "config"), error, &config);
     if (result == 0 && access(path, F_OK) != 0)

@@ -77,17 +77,19 @@ static int wait_for(pid_t pid)
     return WIFEXITED(status) && WEXITSTATUS(status) == 0 ? 0 : -ECHILD;
 }
 
+/* Keeps the beginning and reads on to the end, so that the tool never waits for us. */
 static void take_complaint(int fd, const char *program, struct launch_error *error)
 {
-    char text[LAUNCH_MESSAGE_MAX / 2];
+    char kept[LAUNCH_MESSAGE_MAX / 2] = "";
+    char chunk[4096] = "";
     size_t size = 0;
-    ssize_t got;
-    char rest[4096];
-    while ((got = read(fd, size < sizeof text - 1 ? text + size : rest,
-                       size < sizeof text - 1 ? sizeof text - 1 - size : sizeof rest)) > 0)
-        size += size < sizeof text - 1 ? (size_t)got : 0;
-    text[size] = '\0';
-    launch__fail(error, 0, "%s: %s", program, size > 0 ? text : "failed");
+    for (ssize_t got = read(fd, chunk, sizeof chunk); got > 0; got = read(fd, chunk, sizeof chunk)) {
+        size_t part = sizeof kept - 1 - size < (size_t)got ? sizeof kept - 1 - size : (size_t)got;
+        memcpy(kept + size, chunk, part);
+        size += part;
+    }
+    kept[size] = '\0';
+    launch__fail(error, 0, "%s: %s", program, size > 0 ? kept : "failed");
 }
 
 int launch__run_program(const char *const *argv, struct launch_error *error)
@@ -101,8 +103,7 @@ int launch__run_program(const char *const *argv, struct launch_error *error)
     posix_spawn_file_actions_addopen(&actions, 1, "/dev/null", O_WRONLY, 0);
     posix_spawn_file_actions_adddup2(&actions, ends[1], 2);
     pid_t pid = 0;
-    /* posix_spawn takes char *const[], for history's sake; it writes to none of them. */
-    int code = spawn(argv[0], (char *const *)(uintptr_t)argv, &actions, false, &pid);
+    int code = spawn(argv[0], launch__exec_list(argv), &actions, false, &pid);
     posix_spawn_file_actions_destroy(&actions);
     close(ends[1]);
     if (code < 0) {

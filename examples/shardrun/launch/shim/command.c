@@ -19,8 +19,6 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-extern char **environ;
-
 #define CHILD_STACK_BYTES 65536
 
 /* What the child could not do before it became the command. */
@@ -67,9 +65,10 @@ static struct trouble become_command(const struct child *child)
     sigset_t none;
     sigemptyset(&none);
     sigprocmask(SIG_SETMASK, &none, NULL);
-    /* exec takes char *const[], for history's sake; it writes to none of them. */
-    environ = (char **)(uintptr_t)orders->env;
-    execvp(orders->argv[0], (char *const *)(uintptr_t)orders->argv);
+    /* PATH of the command's own environment is searched; memory is shared with the shim, which never looks at it. */
+    char *const *env = launch__exec_list(orders->env);
+    memcpy(&environ, &env, sizeof environ);
+    execvp(orders->argv[0], launch__exec_list(orders->argv));
     return (struct trouble){TROUBLE_COMMAND, errno};
 }
 
