@@ -31,6 +31,7 @@
 #include <shard/simple.h>
 #include <shard/sink.h>
 #include <shard/store.h>
+#include <shard/train.h>
 #include <shard/version.h>
 #include <shard/workflow.h>
 

@@ -1,0 +1,260 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Training trees with XGBoost, through its C API and in the calling thread: with more threads OpenMP's workers spin
+ * between the loops of a round and cost busy cores 8 to 13 times what they bring. No model file from outside gets here:
+ * `continue_from` has been read by the forest before.
+ */
+
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+
+#include <shard/train.h>
+#include <xgboost/c_api.h>
+
+#include "base/alloc.h"
+#include "base/error.h"
+
+enum { DEFAULT_PATIENCE = 20, NUMBER_SIZE = 40 };
+
+struct trainer {
+    shard_context *context;
+    int threads;
+};
+
+/* What one job holds of XGBoost. */
+struct session {
+    DMatrixHandle train;
+    DMatrixHandle hold_out;
+    BoosterHandle booster;
+};
+
+static int failed(const char *what)
+{
+    char line[512];
+    snprintf(line, sizeof line, "%s", XGBGetLastError());
+    line[strcspn(line, "\n")] = '\0';
+    return shard__fail(SHARD_EINVAL, "xgboost cannot %s: %s", what, line);
+}
+
+static int set_floats(DMatrixHandle matrix, const char *field, const float *values, int64_t first, int64_t count)
+{
+    if (values == NULL)
+        return 0;
+    return XGDMatrixSetFloatInfo(matrix, field, values + first, (bst_ulong)count) == 0 ? 0 : failed("take its columns");
+}
+
+static int make_matrix(const struct trainer *trainer, const struct shard_trees_job *job, int64_t first, int64_t count,
+                       DMatrixHandle *ret_matrix)
+{
+    if (XGDMatrixCreateFromMat_omp(job->values + first * job->columns, (bst_ulong)count, (bst_ulong)job->columns, NAN,
+                                   ret_matrix, trainer->threads) != 0)
+        return failed("take the rows");
+    int status = set_floats(*ret_matrix, "label", job->labels, first, count);
+    if (status == 0)
+        status = set_floats(*ret_matrix, "weight", job->weights, first, count);
+    if (status == 0)
+        status = set_floats(*ret_matrix, "base_margin", job->margins, first, count);
+    if (status == 0 && job->names != NULL &&
+        XGDMatrixSetStrFeatureInfo(*ret_matrix, "feature_name", (const char **)(uintptr_t)job->names,
+                                   (bst_ulong)job->columns) != 0)
+        status = failed("take the names of the columns");
+    return status;
+}
+
+static int set_text(BoosterHandle booster, const char *name, const char *value)
+{
+    return XGBoosterSetParam(booster, name, value) == 0 ? 0 : failed("be configured");
+}
+
+static int set_number(BoosterHandle booster, const char *name, double value, double otherwise)
+{
+    char text[NUMBER_SIZE];
+    snprintf(text, sizeof text, "%.9g", value > 0 ? value : otherwise);
+    for (char *at = text; *at != '\0'; at++)
+        *at = *at == ',' ? '.' : *at; /* whatever the locale says */
+    return set_text(booster, name, text);
+}
+
+static int set_signs(const struct trainer *trainer, BoosterHandle booster, const struct shard_trees_job *job)
+{
+    if (job->monotone == NULL)
+        return 0;
+    size_t size = 3 * (size_t)job->columns + 3;
+    char *text = shard__zalloc(trainer->context, size);
+    if (text == NULL)
+        return SHARD_ENOMEM;
+    size_t at = 0;
+    for (int32_t j = 0; j < job->columns; j++)
+        at += (size_t)snprintf(text + at, size - at, "%c%d", j == 0 ? '(' : ',',
+                               job->monotone[j] > 0   ? 1
+                               : job->monotone[j] < 0 ? -1
+                                                      : 0);
+    memcpy(text + at, ")", 2);
+    int status = set_text(booster, "monotone_constraints", text);
+    shard__release(trainer->context, text, size);
+    return status;
+}
+
+static int configure(const struct trainer *trainer, BoosterHandle booster, const struct shard_trees_job *job)
+{
+    int status = set_text(booster, "objective", "binary:logistic");
+    status = status < 0 ? status : set_text(booster, "eval_metric", "logloss");
+    status = status < 0 ? status : set_text(booster, "tree_method", "hist");
+    status = status < 0 ? status : set_text(booster, "verbosity", "0");
+    status = status < 0 ? status : set_text(booster, "grow_policy", job->leaves > 0 ? "lossguide" : "depthwise");
+    status = status < 0 ? status : set_number(booster, "nthread", trainer->threads, 1);
+    status = status < 0 ? status : set_number(booster, "max_bin", 64, 64);
+    status = status < 0 ? status : set_number(booster, "max_depth", job->depth, 0);
+    status = status < 0 ? status : set_number(booster, "max_leaves", job->leaves, 0);
+    status = status < 0 ? status : set_number(booster, "eta", job->learning_rate, 0.1);
+    status = status < 0 ? status : set_number(booster, "min_child_weight", job->min_child_weight, 1);
+    status = status < 0 ? status : set_number(booster, "subsample", job->row_share, 1);
+    status = status < 0 ? status : set_number(booster, "colsample_bytree", job->column_share, 1);
+    status = status < 0 ? status : set_number(booster, "scale_pos_weight", job->failure_weight, 1);
+    status = status < 0 ? status : set_number(booster, "seed", job->seed, 0);
+    return status < 0 ? status : set_signs(trainer, booster, job);
+}
+
+/* The log loss of the hold-out, from XGBoost's line "[3]\thold-logloss:0.123". */
+static int hold_out_loss(struct session *session, int round, double *ret_loss)
+{
+    static const char *names[] = {"hold"};
+    const char *line = NULL;
+    if (XGBoosterEvalOneIter(session->booster, round, &session->hold_out, names, 1, &line) != 0)
+        return failed("score the hold-out");
+    const char *colon = strrchr(line, ':');
+    double value = NAN;
+    if (colon == NULL || sscanf(colon + 1, "%lf", &value) != 1)
+        return shard__fail(SHARD_EINVAL, "xgboost scores the hold-out with '%s', a number was expected", line);
+    *ret_loss = value;
+    return 0;
+}
+
+static int boost(struct session *session, const struct shard_trees_job *job)
+{
+    int patience = job->patience > 0 ? job->patience : DEFAULT_PATIENCE;
+    int first = 0;
+    int best = 0;
+    double least = INFINITY;
+    if (XGBoosterBoostedRounds(session->booster, &first) != 0)
+        return failed("count its rounds");
+    for (int round = first; round < first + job->rounds; round++) {
+        if (XGBoosterUpdateOneIter(session->booster, round, session->train) != 0)
+            return failed("train");
+        if (session->hold_out == NULL)
+            continue;
+        double loss = NAN;
+        int status = hold_out_loss(session, round, &loss);
+        if (status < 0)
+            return status;
+        if (loss < least) {
+            least = loss;
+            best = round;
+        }
+        if (round - best >= patience)
+            break;
+    }
+    if (session->hold_out == NULL)
+        return 0;
+    char text[NUMBER_SIZE];
+    snprintf(text, sizeof text, "%d", best);
+    return XGBoosterSetAttr(session->booster, "best_iteration", text) == 0 ? 0 : failed("keep its best round");
+}
+
+static int run(const struct trainer *trainer, const struct shard_trees_job *job, struct session *session)
+{
+    int64_t count = job->count - job->hold_out;
+    int status = make_matrix(trainer, job, 0, count, &session->train);
+    if (status == 0 && job->hold_out > 0)
+        status = make_matrix(trainer, job, count, job->hold_out, &session->hold_out);
+    if (status < 0)
+        return status;
+    DMatrixHandle matrices[2] = {session->train, session->hold_out};
+    if (XGBoosterCreate(matrices, job->hold_out > 0 ? 2 : 1, &session->booster) != 0)
+        return failed("begin");
+    if (job->continue_from != NULL &&
+        XGBoosterLoadModelFromBuffer(session->booster, job->continue_from, job->continue_bytes) != 0)
+        return failed("go on with the model");
+    status = configure(trainer, session->booster, job);
+    return status < 0 ? status : boost(session, job);
+}
+
+static int check_job(const struct shard_trees_job *job)
+{
+    if (job->count <= 0 || job->columns <= 0 || job->rounds <= 0 || job->values == NULL || job->labels == NULL)
+        return shard__fail(SHARD_EINVAL, "there must be rows, columns, labels and rounds");
+    if (job->hold_out < 0 || job->hold_out >= job->count)
+        return shard__fail(SHARD_EINVAL, "the hold-out has %lld of %lld rows: some must be left to train on",
+                           (long long)job->hold_out, (long long)job->count);
+    return 0;
+}
+
+static int trees_train(void *self, const struct shard_trees_job *given, void **ret_bytes, size_t *ret_size)
+{
+    const struct trainer *trainer = self;
+    struct shard_trees_job job = {.struct_size = sizeof job};
+    struct session session = {0};
+    bst_ulong size = 0;
+    const char *raw = NULL;
+    int status = shard__take_struct(&job, sizeof job, given, "struct shard_trees_job");
+    if (status == 0)
+        status = check_job(&job);
+    if (status == 0)
+        status = run(trainer, &job, &session);
+    if (status == 0 && XGBoosterSaveModelToBuffer(session.booster, "{\"format\": \"json\"}", &size, &raw) != 0)
+        status = failed("write the model");
+    if (status == 0) {
+        void *copy = shard__zalloc(trainer->context, size);
+        if (copy == NULL) {
+            status = SHARD_ENOMEM;
+        } else {
+            memcpy(copy, raw, size);
+            *ret_bytes = copy;
+            *ret_size = size;
+        }
+    }
+    if (session.booster != NULL)
+        XGBoosterFree(session.booster);
+    if (session.train != NULL)
+        XGDMatrixFree(session.train);
+    if (session.hold_out != NULL)
+        XGDMatrixFree(session.hold_out);
+    return status;
+}
+
+static void trees_release(void *self, void *bytes, size_t size)
+{
+    const struct trainer *trainer = self;
+    shard__release(trainer->context, bytes, size);
+}
+
+static void trees_destroy(void *self)
+{
+    struct trainer *trainer = self;
+    shard__release(trainer->context, trainer, sizeof *trainer);
+}
+
+int shard_xgboost_trees(shard_context *context, const struct shard_xgboost_config *config,
+                        struct shard_trees_handle *ret_trees)
+{
+    static const struct shard_trees port = {.struct_size = sizeof port,
+                                            .name = "xgboost",
+                                            .train = trees_train,
+                                            .release = trees_release,
+                                            .destroy = trees_destroy};
+    shard__clear_error();
+    struct shard_xgboost_config ours = {.struct_size = sizeof ours};
+    int status = config == NULL ? 0 : shard__take_struct(&ours, sizeof ours, config, "struct shard_xgboost_config");
+    if (status < 0)
+        return status;
+    if (ours.threads < 0)
+        return shard__fail(SHARD_EINVAL, "threads is %d, 0 or more was expected", (int)ours.threads);
+    struct trainer *trainer = shard__zalloc(context, sizeof *trainer);
+    if (trainer == NULL)
+        return SHARD_ENOMEM;
+    trainer->context = context;
+    trainer->threads = ours.threads > 0 ? ours.threads : 1;
+    *ret_trees = (struct shard_trees_handle){.port = &port, .self = trainer};
+    return 0;
+}
