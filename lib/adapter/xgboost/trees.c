@@ -119,7 +119,7 @@ static int configure(const struct trainer *trainer, BoosterHandle booster, const
 /* The log loss of the hold-out, from XGBoost's line "[3]\thold-logloss:0.123". */
 static int hold_out_loss(struct session *session, int round, double *ret_loss)
 {
-    static const char *names[] = {"hold"};
+    const char *names[] = {"hold"};
     const char *line = NULL;
     if (XGBoosterEvalOneIter(session->booster, round, &session->hold_out, names, 1, &line) != 0)
         return failed("score the hold-out");
