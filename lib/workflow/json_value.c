@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Nodes as values, and saying where they are. */
 
-#include <errno.h>
 #include <math.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -185,18 +184,19 @@ static double slow_number(const char *text, size_t bytes)
         } else {
             point++;
             if (text[i] != '0')
-                buffer[length - 1] = '1' + (char)(buffer[length - 1] == '1');
+                buffer[length - 1] = '1';
         }
     }
     if (digits == 0)
         buffer[length++] = '0';
     long long exponent = 0;
-    if (i < bytes) {
-        errno = 0;
-        exponent = strtoll(text + i + 1, NULL, 10);
-    }
-    long long limit = 1000000000000;
-    exponent = exponent > limit ? limit : exponent < -limit ? -limit : exponent;
+    int is_negative = i + 1 < bytes && text[i + 1] == '-';
+    /* Far beyond what any double has it no longer matters by how much. */
+    for (i++; i < bytes && exponent < 1000000000000; i++)
+        if (text[i] >= '0' && text[i] <= '9')
+            exponent = exponent * 10 + (text[i] - '0');
+    if (is_negative)
+        exponent = -exponent;
     snprintf(buffer + length, sizeof(buffer) - length, "e%lld", exponent + point);
     return strtod(buffer, NULL);
 }
