@@ -86,14 +86,15 @@ static struct report_attempt *begin_attempt(struct report *report, const struct 
         report->attempts = need_resized(report->attempts, (size_t)*capacity, sizeof *report->attempts);
     }
     struct report_attempt *attempt = &report->attempts[report->attempt_count];
-    *attempt = (struct report_attempt){.task = record->task,
-                                       .host = record->host >= 0 && record->host < report->host_count ? record->host : -1,
-                                       .number = record->attempt,
-                                       .kind = kind_of(report, record->task),
-                                       .previous = report->last_attempt[record->task],
-                                       .begin_ns = record->time_ns,
-                                       .end_ns = record->time_ns,
-                                       .record = -1};
+    *attempt =
+        (struct report_attempt){.task = record->task,
+                                .host = record->host >= 0 && record->host < report->host_count ? record->host : -1,
+                                .number = record->attempt,
+                                .kind = kind_of(report, record->task),
+                                .previous = report->last_attempt[record->task],
+                                .begin_ns = record->time_ns,
+                                .end_ns = record->time_ns,
+                                .record = -1};
     report->last_attempt[record->task] = report->attempt_count++;
     return attempt;
 }

@@ -97,16 +97,16 @@ static void put_failure(struct text *text, const struct report *report, const st
     char *name = report_task_name(report, attempt->task);
     text_puts(text, "<tr><td class=\"n dim\">");
     view_offset(text, report, attempt->end_ns);
-    text_puts(text, "</td><td>");
-    markup_escape_cut(text, name, 48);
-    text_printf(text, "</td><td class=\"n\">%d</td><td>", attempt->number);
+    text_puts(text, "</td><td class=\"w\">");
+    markup_escape_cut(text, name, 40);
+    text_printf(text, "</td><td class=\"n\">%d</td><td class=\"w\">", attempt->number);
     markup_escape(text, report_host_name(report, attempt->host));
-    text_printf(text, "</td><td class=\"bad\">%s</td><td class=\"n\">", shard_outcome_text(attempt->outcome));
+    text_printf(text, "</td><td class=\"w bad\">%s</td><td class=\"n\">", shard_outcome_text(attempt->outcome));
     markup_seconds(text, report_seconds(attempt));
     text_puts(text, "</td><td>");
     if (record->detail != NULL) {
-        char *detail = need_printf("%.*s", record->detail_bytes < 300 ? (int)record->detail_bytes : 300,
-                                   record->detail);
+        char *detail =
+            need_printf("%.*s", record->detail_bytes < 300 ? (int)record->detail_bytes : 300, record->detail);
         markup_escape(text, detail);
         free(detail);
     }
@@ -125,8 +125,9 @@ void report_put_failures(struct text *text, const struct report *report)
     if (report->failures > SUMS_FROM)
         put_sums(text, report);
     text_puts(text, report->failures > SUMS_FROM ? "<details><summary>each of them</summary>\n" : "");
-    text_puts(text, "<div class=\"scroll\"><table><tr><th class=\"n\">at<th>task<th class=\"n\">attempt<th>host<th>class"
-                    "<th class=\"n\">after<th>message<th>decided</tr>\n");
+    text_puts(text,
+              "<div class=\"scroll\"><table><tr><th class=\"n\">at<th>task<th class=\"n\">attempt<th>host<th>class"
+              "<th class=\"n\">after<th>message<th>decided</tr>\n");
     for (int i = 0; i < report->attempt_count && shown < MOST_LISTED; i++) {
         if (!report_is_failure(report->attempts[i].outcome))
             continue;
@@ -135,8 +136,9 @@ void report_put_failures(struct text *text, const struct report *report)
     }
     text_puts(text, "</table></div>\n");
     if (shown < report->failures)
-        text_printf(text, "<p class=\"note\">the first %d; <code>shardrun explain</code> tells the story of any task"
-                          "</p>\n",
+        text_printf(text,
+                    "<p class=\"note\">the first %d; <code>shardrun explain</code> tells the story of any task"
+                    "</p>\n",
                     shown);
     text_puts(text, report->failures > SUMS_FROM ? "</details>\n" : "");
     view_close(text);

@@ -9,13 +9,13 @@
 #include "markup.h"
 #include "report_view.h"
 
-enum { MOST_BARS = 6000, MOST_HOSTS_SHOWN = 64, MOST_LANES = 160, BINS = 240, STRIP = 30, TOP = 8 };
+enum { MOST_BARS = 6000, MOST_HOSTS_SHOWN = 64, MOST_LANES = 160, BINS = 240, TOP = 8 };
 
 /* Hosts in the order in which they are drawn, and where. */
 struct place {
     int32_t host;
     double y;
-    double lane; /* height of one */
+    double lane; /* height of one; of a strip, of all */
 };
 
 struct gantt {
@@ -73,12 +73,13 @@ static void place_hosts(struct gantt *gantt)
         lanes += here > 0 ? here : 1;
     }
     gantt->binned = gantt->report->attempt_count > MOST_BARS || lanes > MOST_LANES;
-    double lane = lanes <= 8 ? 30 : lanes <= 24 ? 18 : lanes <= 60 ? 11 : 7, y = TOP;
+    int rows = gantt->binned ? gantt->count : lanes;
+    double lane = rows <= 8 ? 30 : rows <= 24 ? 18 : rows <= 64 ? 11 : 7, y = TOP;
     for (int i = 0; i < gantt->count; i++) {
         int here = gantt->report->hosts[gantt->places[i].host].lanes;
         gantt->places[i].y = y;
-        gantt->places[i].lane = gantt->binned ? STRIP : lane;
-        y += (gantt->binned ? STRIP : lane * (here > 0 ? here : 1)) + 8;
+        gantt->places[i].lane = lane;
+        y += lane * (!gantt->binned && here > 0 ? here : 1) + (gantt->count > 24 ? 5 : 8);
     }
     gantt->bottom = y;
 }
@@ -89,7 +90,8 @@ static void put_host_label(struct text *text, const struct gantt *gantt, const s
     double height = place->lane * (gantt->binned || host->lanes == 0 ? 1 : host->lanes), middle = place->y + height / 2;
     text_printf(text, "<rect class=\"lane\" x=\"%d\" y=\"%.1f\" width=\"%d\" height=\"%.1f\" rx=\"3\"/>", VIEW_LABELS,
                 place->y - 2, VIEW_WIDTH - VIEW_LABELS - 10, height + 4);
-    text_printf(text, "<text class=\"label\" x=\"0\" y=\"%.1f\">", middle + (host->failures > 0 && height > 24 ? -2 : 4));
+    text_printf(text, "<text class=\"label\" x=\"0\" y=\"%.1f\">",
+                middle + (host->failures > 0 && height > 24 ? -2 : 4));
     markup_escape_cut(text, host->name, 18);
     text_puts(text, "</text>");
     if (host->failures > 0 && height > 24) {
@@ -167,7 +169,7 @@ static void put_strip_colour(struct text *text, const struct place *place, int s
         text_puts(text, "M");
         markup_coordinate(text, VIEW_LABELS + bin * step);
         text_puts(text, " ");
-        markup_coordinate(text, place->y + STRIP - base[bin]);
+        markup_coordinate(text, place->y + place->lane - base[bin]);
         text_printf(text, "v-%.1fh%.1fv%.1fz", height, step, height);
         base[bin] += height;
     }
@@ -189,9 +191,9 @@ static void put_strip_failures(struct text *text, const struct gantt *gantt, con
     for (int bin = 0; bin < BINS; bin++) {
         if (counts[bin] > 0)
             text_printf(text,
-                        "<rect class=\"b bad\" x=\"%.1f\" y=\"%.1f\" width=\"%.1f\" height=\"6\"><title>%d attempts "
+                        "<rect class=\"b bad\" x=\"%.1f\" y=\"%.1f\" width=\"%.1f\" height=\"5\"><title>%d attempts "
                         "failed</title></rect>",
-                        VIEW_LABELS + bin * step, place->y + STRIP - 5, step, counts[bin]);
+                        VIEW_LABELS + bin * step, place->y + place->lane - 4, step, counts[bin]);
     }
 }
 
@@ -201,8 +203,7 @@ static void put_strip(struct text *text, const struct gantt *gantt, const struct
     double *running = view_bins(gantt->report, place->host, BINS);
     int lanes = gantt->report->hosts[place->host].lanes;
     for (int slot = 0; slot < PALETTE_SLOTS; slot++)
-        put_strip_colour(text, place, slot, running + (size_t)slot * BINS, (double)STRIP / (lanes > 0 ? lanes : 1),
-                         base);
+        put_strip_colour(text, place, slot, running + (size_t)slot * BINS, place->lane / (lanes > 0 ? lanes : 1), base);
     put_strip_failures(text, gantt, place);
     free(running);
 }
@@ -217,8 +218,9 @@ static void put_legend(struct text *text, const struct report *report)
         text_puts(text, "</span>");
     }
     if (report->kind_count > PALETTE_COLOURS)
-        text_printf(text, "<span><svg class=\"sw\" viewBox=\"0 0 10 10\"><rect class=\"k%d\" width=\"10\" height=\"10\""
-                          " rx=\"2\"/></svg>%d others</span>",
+        text_printf(text,
+                    "<span><svg class=\"sw\" viewBox=\"0 0 10 10\"><rect class=\"k%d\" width=\"10\" height=\"10\""
+                    " rx=\"2\"/></svg>%d others</span>",
                     PALETTE_OTHER, report->kind_count - PALETTE_COLOURS);
     text_puts(text, "<span><svg class=\"sw\" viewBox=\"0 0 10 10\"><rect class=\"fail\" width=\"10\" height=\"10\" "
                     "rx=\"2\"/></svg>failed</span></p>\n");
@@ -245,8 +247,9 @@ void report_put_gantt(struct text *text, const struct report *report)
         put_strip(text, &gantt, &gantt.places[i]);
     text_puts(text, "</svg>\n");
     if (gantt.count < report->host_count)
-        text_printf(text, "<p class=\"note\">%d hosts are shown: those with failures, and those that did most. %d more "
-                          "are not.</p>\n",
+        text_printf(text,
+                    "<p class=\"note\">%d hosts are shown: those with failures, and those that did most. %d more "
+                    "are not.</p>\n",
                     gantt.count, report->host_count - gantt.count);
     view_close(text);
     free(gantt.places);

@@ -25,8 +25,8 @@ static int32_t *last_parts(const struct report *report)
         last_part[task] = -1;
     for (int32_t task = report->task_count - 1; task >= 0; task--) {
         int32_t parent = report->parent[task];
-        if (parent >= 0 && (last_part[parent] < 0 ||
-                            done_ns(report, task, last_part) > done_ns(report, last_part[parent], last_part)))
+        if (parent >= 0 &&
+            (last_part[parent] < 0 || done_ns(report, task, last_part) > done_ns(report, last_part[parent], last_part)))
             last_part[parent] = task;
     }
     return last_part;

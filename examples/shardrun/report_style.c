@@ -5,7 +5,8 @@
 #include "report_view.h"
 
 static const char colours_light[] =
-    ":root{color-scheme:light dark;--page:#f6f7f9;--card:#fff;--ink:#1f2328;--dim:#59636e;--line:#d9dee3;--rail:#edeff2;"
+    ":root{color-scheme:light "
+    "dark;--page:#f6f7f9;--card:#fff;--ink:#1f2328;--dim:#59636e;--line:#d9dee3;--rail:#edeff2;"
     "--bad:#d1242f;--badsoft:#fbd9db;--good:#1a7f37;--goodsoft:#dafbe1;--accent:#2a78d6}\n";
 static const char colours_dark[] =
     "@media (prefers-color-scheme:dark){:root{--page:#0d1117;--card:#161b22;--ink:#e6edf3;--dim:#9198a1;--line:#30363d;"
@@ -19,7 +20,8 @@ static const char page[] =
     "header p,.note{color:var(--dim);margin:0 0 14px}header b{color:var(--ink)}\n"
     ".state{font-size:14px;font-weight:600;padding:3px 12px;border-radius:20px;vertical-align:4px;margin-left:8px;"
     "background:var(--rail);color:var(--dim)}\n"
-    ".state.done{background:var(--goodsoft);color:var(--good)}.state.failed{background:var(--badsoft);color:var(--bad)}\n"
+    ".state.done{background:var(--goodsoft);color:var(--good)}.state.failed{background:var(--badsoft);color:var(--bad)}"
+    "\n"
     "section,.tile{background:var(--card);border:1px solid var(--line);border-radius:10px}\n"
     "section{padding:16px 18px;margin-top:16px}section>svg{display:block;width:100%}\n"
     ".tiles{display:grid;grid-template-columns:repeat(auto-fit,minmax(158px,1fr));gap:12px}\n"
@@ -48,8 +50,9 @@ static const char tables[] =
     "4px 10px 6px 0;white-space:nowrap}\n"
     "td{padding:5px 10px 5px 0;border-bottom:1px solid var(--rail);vertical-align:top;overflow-wrap:anywhere}\n"
     "tr:last-child td{border-bottom:0}tr:hover td{background:var(--page)}\n"
-    ".n{text-align:right;white-space:nowrap}td.n{padding-right:18px}th.n{padding-right:18px}\n"
-    "td.bar{min-width:170px;white-space:nowrap}td.bar svg{width:110px;height:9px;margin-right:8px}td.bar.wide svg{width:"
+    ".w{white-space:nowrap}.n{text-align:right;white-space:nowrap}td.n{padding-right:18px}th.n{padding-right:18px}\n"
+    "td.bar{min-width:170px;white-space:nowrap}td.bar svg{width:110px;height:9px;margin-right:8px}td.bar.wide "
+    "svg{width:"
     "220px}td.bar span{color:var(--dim);font-size:12px}\n"
     "details{margin-top:12px}summary{cursor:pointer;color:var(--dim);margin-bottom:8px}\n"
     "footer{color:var(--dim);font-size:12px;margin-top:18px}\n";

@@ -76,8 +76,9 @@ void report_put_hosts(struct text *text, const struct report *report)
     for (int i = 0; i < report->host_count; i++)
         plans = plans || report->hosts[i].plan != NULL;
     view_open(text, "Hosts", NULL);
-    text_printf(text, "<div class=\"scroll\"><table><tr><th>host%s<th class=\"n\">attempts<th class=\"n\">done<th>not "
-                      "done<th class=\"n\">at a time<th class=\"n\">busy for<th>busy share</tr>\n",
+    text_printf(text,
+                "<div class=\"scroll\"><table><tr><th>host%s<th class=\"n\">attempts<th class=\"n\">done<th>not "
+                "done<th class=\"n\">at a time<th class=\"n\">busy for<th>busy share</tr>\n",
                 plans ? "<th>has" : "");
     for (int i = 0; i < report->host_count && i < MOST_HOSTS_LISTED; i++) {
         const struct report_host *host = &report->hosts[i];

@@ -88,8 +88,9 @@ void view_attempt_title(struct text *text, const struct report *report, const st
 
 void view_kind_name(struct text *text, const struct report *report, int kind)
 {
-    text_printf(text, "<svg class=\"sw\" viewBox=\"0 0 10 10\"><rect class=\"k%d\" width=\"10\" height=\"10\" "
-                      "rx=\"2\"/></svg>",
+    text_printf(text,
+                "<svg class=\"sw\" viewBox=\"0 0 10 10\"><rect class=\"k%d\" width=\"10\" height=\"10\" "
+                "rx=\"2\"/></svg>",
                 report->palette[kind].slot);
     markup_escape_cut(text, report->palette[kind].name, 48);
 }
