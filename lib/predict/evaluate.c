@@ -180,7 +180,7 @@ static void add_heap_group_to_rows(const shard_forest *forest, const struct shar
     for (int32_t k = 0; k < group->tree_count; k++)
         for (int row = 0; row < count; row += 8)
             add_heap_tree(forest->heap + group->nodes, forest->heap_leaves + group->nodes,
-                          (size_t)(SHARD__GROUP_TREES + k), keys + (size_t)row * stride, stride, group->depth,
+                          (size_t)SHARD__GROUP_TREES + (size_t)k, keys + (size_t)row * stride, stride, group->depth,
                           sums + row);
 }
 

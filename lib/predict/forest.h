@@ -159,7 +159,7 @@ static inline uint32_t shard__float_bits(float value)
 static inline uint32_t shard__float_order(float value)
 {
     uint32_t bits = shard__float_bits(value + 0.0f);
-    return bits ^ (uint32_t)((int32_t)bits >> 31 | INT32_MIN);
+    return bits ^ ((0u - (bits >> 31)) | 0x80000000u);
 }
 
 /* What x's number must exceed to go right at a threshold: x < threshold goes left. */
@@ -172,15 +172,15 @@ static inline uint32_t shard__threshold_below(float threshold)
 static inline void shard__row_keys(const float *row, int32_t count, uint32_t *lanes)
 {
     typedef float floats __attribute__((vector_size(16)));
-    typedef int32_t ints __attribute__((vector_size(16)));
+    typedef uint32_t words __attribute__((vector_size(16)));
     int32_t i = 0;
     for (; i + 4 <= count; i += 4) {
         floats x;
         __builtin_memcpy(&x, row + i, sizeof(x));
-        ints bits = (ints)(x + 0.0f);
-        ints missing = x != x;
-        ints order = bits ^ (bits >> 31 | INT32_MIN);
-        ints left = order & ~missing, right = order | missing;
+        words bits = (words)(x + 0.0f);
+        words missing = (words)((bits & 0x7fffffffu) > 0x7f800000u);
+        words order = bits ^ ((0u - (bits >> 31)) | 0x80000000u);
+        words left = order & ~missing, right = order | missing;
         __builtin_memcpy(lanes + i, &left, sizeof(left));
         __builtin_memcpy(lanes + count + i, &right, sizeof(right));
     }

@@ -131,13 +131,13 @@ int shard_forest_load_file(shard_context *context, const char *path, const struc
 {
     struct shard_forest_options taken;
     struct shard__bytes bytes;
-    char digest[65];
+    char digest[65] = "";
     shard__clear_error();
     int status = take_options(options, &taken);
-    if (status == 0 && path == NULL)
-        status = shard__fail(SHARD_EINVAL, "a model's path is missing");
     if (status < 0)
         return status;
+    if (path == NULL)
+        return shard__fail(SHARD_EINVAL, "a model's path is missing");
     if (taken.checksum != SHARD_CHECKSUM_IGNORED && taken.digest == NULL) {
         if ((status = read_digest(context, path, taken.checksum, digest)) < 0)
             return status;

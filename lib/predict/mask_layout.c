@@ -23,8 +23,8 @@ struct collection {
 /* The bits of leaves first .. end - 1. */
 static uint64_t range_bits(int first, int end, int lead_high)
 {
-    uint64_t bits = (end - first == 64 ? 0 : UINT64_C(1) << (end - first)) - 1;
-    return lead_high ? bits << (64 - end) : bits << first;
+    uint64_t bits = end - first < 64 ? (UINT64_C(1) << ((end - first) & 63)) - 1 : UINT64_MAX;
+    return lead_high ? bits << ((64 - end) & 63) : bits << (first & 63);
 }
 
 /* Numbers the leaves of a subtree from `leaf` on, collects its inner nodes, and returns the number behind its last

@@ -48,7 +48,7 @@ int shard__reader_init(struct shard__reader *reader, const shard_context *contex
     const unsigned char *next = at + 1;
     while (next < reader->end && is_space(*next))
         next++;
-    reader->binary = next < reader->end && memchr("iUIlL#$N", *next, 8) != NULL;
+    reader->binary = next < reader->end && *next != '\0' && strchr("iUIlL#$N", *next) != NULL;
     if (reader->binary && at != reader->begin)
         return refuse_head(reader, size);
     return 0;

@@ -48,8 +48,10 @@ int shard_schema_check(const shard_context *context, const struct shard_schema *
     struct shard__namemap names = {0};
     shard__clear_error();
     int status = shard__take_struct(&ours, sizeof(ours), schema, "schema");
-    if (status == 0 && (ours.feature_count < 1 || ours.features == NULL))
-        status = shard__fail(SHARD_EINVAL, "a schema of %d columns", ours.feature_count);
+    if (status < 0)
+        return status;
+    if (ours.feature_count < 1 || ours.features == NULL)
+        return shard__fail(SHARD_EINVAL, "a schema of %d columns", ours.feature_count);
     for (int32_t i = 0; status == 0 && i < ours.feature_count; i++) {
         const char *name = ours.features[i].name;
         if ((status = check_feature(&ours.features[i], i)) < 0)
@@ -100,8 +102,9 @@ static void add(struct list *list, const char *format, ...)
     int more =
         vsnprintf(list->text + list->size + used, room > (size_t)used ? room - (size_t)used : 0, format, arguments);
     va_end(arguments);
-    if (more >= 0 && (size_t)(used + more) < room)
-        list->size += (size_t)(used + more);
+    size_t size = more >= 0 ? (size_t)used + (size_t)more : room;
+    if (size < room)
+        list->size += size;
     else
         list->text[list->size] = '\0';
 }

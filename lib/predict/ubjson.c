@@ -133,7 +133,7 @@ static int whole_of_type(struct shard__reader *reader, unsigned char type, int64
 
 int shard__ubjson_int(struct shard__reader *reader, int64_t *ret_value)
 {
-    unsigned char type;
+    unsigned char type = 0;
     int status = next_marker(reader, &type);
     return status < 0 ? status : whole_of_type(reader, type, ret_value);
 }
@@ -141,7 +141,7 @@ int shard__ubjson_int(struct shard__reader *reader, int64_t *ret_value)
 /* A count of things of at least `item_size` bytes each, which must be there. */
 static int count_of(struct shard__reader *reader, size_t item_size, size_t *ret_count)
 {
-    int64_t count;
+    int64_t count = 0;
     int status = shard__ubjson_int(reader, &count);
     if (status < 0)
         return status;
@@ -155,7 +155,7 @@ static int count_of(struct shard__reader *reader, size_t item_size, size_t *ret_
 /* A string without its marker: length and bytes. */
 static int counted_text(struct shard__reader *reader, struct shard__text *ret_text)
 {
-    size_t size;
+    size_t size = 0;
     int status = count_of(reader, 1, &size);
     if (status < 0)
         return status;
@@ -168,7 +168,7 @@ static int counted_text(struct shard__reader *reader, struct shard__text *ret_te
 
 int shard__ubjson_text(struct shard__reader *reader, struct shard__text *ret_text)
 {
-    unsigned char type;
+    unsigned char type = 0;
     int status = next_marker(reader, &type);
     if (status < 0)
         return status;
@@ -217,8 +217,8 @@ static int another(struct shard__reader *reader, size_t index, size_t count, uns
 
 int shard__ubjson_object(struct shard__reader *reader, shard__read_member member, void *arg)
 {
-    unsigned char type;
-    size_t count;
+    unsigned char type = 0;
+    size_t count = 0;
     int status = next_marker(reader, &type);
     if (status < 0)
         return status;
@@ -240,7 +240,7 @@ int shard__ubjson_object(struct shard__reader *reader, shard__read_member member
 /* The head of an array; what is no array is refused. */
 static int array_head(struct shard__reader *reader, unsigned char *ret_type, size_t *ret_count)
 {
-    unsigned char marker;
+    unsigned char marker = 0;
     int status = next_marker(reader, &marker);
     if (status < 0)
         return status;
@@ -249,8 +249,8 @@ static int array_head(struct shard__reader *reader, unsigned char *ret_type, siz
 
 int shard__ubjson_array(struct shard__reader *reader, shard__read_item item, void *arg)
 {
-    unsigned char type;
-    size_t count;
+    unsigned char type = 0;
+    size_t count = 0;
     int status = array_head(reader, &type, &count);
     if (status < 0 || (status = enter(reader)) < 0)
         return status;
@@ -284,9 +284,9 @@ static int next_number(struct shard__reader *reader, unsigned char type, unsigne
 
 int shard__ubjson_floats(struct shard__reader *reader, struct shard__floats *floats)
 {
-    unsigned char type, item_type = 0;
+    unsigned char type = 0, item_type = 0;
     const unsigned char *at = NULL;
-    size_t count;
+    size_t count = 0;
     int status = array_head(reader, &type, &count);
     for (size_t i = 0; status == 0 && another(reader, i, count, ']'); i++)
         if ((status = next_number(reader, type, &item_type, &at)) == 0)
@@ -296,9 +296,9 @@ int shard__ubjson_floats(struct shard__reader *reader, struct shard__floats *flo
 
 int shard__ubjson_ints(struct shard__reader *reader, struct shard__ints *ints)
 {
-    unsigned char type, item_type = 0;
+    unsigned char type = 0, item_type = 0;
     const unsigned char *at = NULL;
-    size_t count;
+    size_t count = 0;
     int status = array_head(reader, &type, &count);
     for (size_t i = 0; status == 0 && another(reader, i, count, ']'); i++) {
         if (type == 0 && (take(reader, 'T') || take(reader, 'F'))) {
@@ -317,9 +317,9 @@ int shard__ubjson_ints(struct shard__reader *reader, struct shard__ints *ints)
 
 int shard__ubjson_count(struct shard__reader *reader, size_t *ret_count)
 {
-    unsigned char type, item_type;
-    const unsigned char *at;
-    size_t count, i;
+    unsigned char type = 0, item_type = 0;
+    const unsigned char *at = NULL;
+    size_t count = 0, i;
     int status = array_head(reader, &type, &count);
     for (i = 0; status == 0 && another(reader, i, count, ']'); i++)
         status = next_number(reader, type, &item_type, &at);
@@ -346,8 +346,8 @@ static int skip_item(struct shard__reader *reader, size_t index, void *arg)
 static int skip_array(struct shard__reader *reader)
 {
     const unsigned char *begin = reader->at;
-    unsigned char type;
-    size_t count;
+    unsigned char type = 0;
+    size_t count = 0;
     int status = array_head(reader, &type, &count);
     if (status < 0)
         return status;
@@ -362,7 +362,7 @@ static int skip_array(struct shard__reader *reader)
 int shard__ubjson_skip(struct shard__reader *reader)
 {
     struct shard__text text;
-    unsigned char type;
+    unsigned char type = 0;
     int status = next_marker(reader, &type);
     if (status < 0)
         return status;
