@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The seal: cycles, lists, implied edges, ranks, and what a sealed workflow tells. */
+/* The seal: lists, implied edges, ranks, and what a sealed workflow tells. Cycles are in test_cycle.c. */
 
 #include <math.h>
 #include <stdio.h>
@@ -41,78 +41,12 @@ static shard_task_id add_timed(const char *name, double seconds)
     return shard_builder_add_task(builder, &spec);
 }
 
-static void assert_cycle(const char *path)
-{
-    shard_workflow *workflow = NULL;
-    ck_assert_int_eq(shard_builder_seal(builder, &workflow), SHARD_ECYCLE);
-    ck_assert_ptr_null(workflow);
-    assert_message_has(path);
-}
-
 static struct shard_task_info info_of(const shard_workflow *workflow, const char *name)
 {
     struct shard_task_info info = {.struct_size = sizeof(info)};
     ck_assert_int_eq(shard_workflow_task(workflow, shard_workflow_find_task(workflow, name), &info), 0);
     return info;
 }
-
-START_TEST(a_cycle_is_named_by_its_path)
-{
-    add_task(builder, "before");
-    add_task(builder, "a");
-    add_task(builder, "b");
-    add_task(builder, "c");
-    add_task(builder, "after");
-    add_edge(builder, "before", "a");
-    add_edge(builder, "a", "b");
-    add_edge(builder, "b", "c");
-    add_edge(builder, "c", "a");
-    add_edge(builder, "c", "after");
-    assert_cycle(": a -> b -> c -> a");
-    struct shard_error error = {.struct_size = sizeof(error)};
-    shard_error_copy(&error);
-    ck_assert_int_eq(error.task, 1);
-    shard_builder_free(builder);
-}
-END_TEST
-
-START_TEST(the_cycle_that_is_named_is_a_short_one)
-{
-    for (int i = 0; i < 1000; i++)
-        add_task(builder, NULL);
-    for (int i = 0; i < 999; i++)
-        ck_assert_int_eq(shard_builder_add_edge(builder, i, i + 1), 0);
-    ck_assert_int_eq(shard_builder_add_edge(builder, 999, 0), 0);
-    ck_assert_int_eq(shard_builder_add_edge(builder, 1, 0), 0);
-    assert_cycle(": t0 -> t1 -> t0");
-    shard_builder_free(builder);
-}
-END_TEST
-
-START_TEST(a_long_cycle_is_shown_in_part)
-{
-    for (int i = 0; i < 100000; i++)
-        require(add_timed(NULL, 0) == i);
-    for (int i = 0; i < 100000; i++)
-        require(shard_builder_add_edge(builder, i, (i + 1) % 100000) == 0);
-    assert_cycle("t6 -> t7 -> (99988 more) -> t99996 -> t99997 -> t99998 -> t99999 -> t0");
-    shard_builder_free(builder);
-}
-END_TEST
-
-/* Ten tasks before each of ten, three times over: each is reached many times, and is on the way once. */
-START_TEST(a_cycle_through_a_dense_graph_is_found)
-{
-    for (int i = 0; i < 30; i++)
-        add_task(builder, NULL);
-    for (int i = 0; i < 20; i++)
-        for (int k = 0; k < 10; k++)
-            ck_assert_int_eq(shard_builder_add_edge(builder, i, i / 10 * 10 + 10 + k), 0);
-    ck_assert_int_eq(shard_builder_add_edge(builder, 29, 3), 0);
-    assert_cycle(": t3 -> t10 -> t29 -> t3");
-    shard_builder_free(builder);
-}
-END_TEST
 
 START_TEST(tasks_before_the_first_divisible_one_are_atomic)
 {
@@ -125,19 +59,6 @@ START_TEST(tasks_before_the_first_divisible_one_are_atomic)
     ck_assert_int_eq(info_of(workflow, "divisible").units, 9);
     ck_assert_int_eq(info_of(workflow, "later").units, 1);
     shard_workflow_unref(workflow);
-}
-END_TEST
-
-START_TEST(a_failed_seal_leaves_the_builder_as_it_was)
-{
-    add_task(builder, "a");
-    add_task(builder, "b");
-    add_edge(builder, "a", "b");
-    add_edge(builder, "b", "a");
-    assert_cycle("a -> b -> a");
-    assert_cycle("a -> b -> a");
-    ck_assert_int_eq(add_task(builder, "c"), 2);
-    shard_builder_free(builder);
 }
 END_TEST
 
@@ -171,30 +92,6 @@ START_TEST(reading_what_another_writes_makes_an_edge)
     ck_assert_int_eq(data.producer, -1);
     ck_assert_int_eq(data.bytes, -1);
     shard_workflow_unref(workflow);
-}
-END_TEST
-
-START_TEST(reading_what_one_writes_oneself_is_a_cycle)
-{
-    add_task(builder, "a");
-    shard_data_id file = shard_builder_add_data(builder, "file", 3);
-    ck_assert_int_eq(shard_builder_add_input(builder, 0, file), 0);
-    ck_assert_int_eq(shard_builder_add_output(builder, 0, file), 0);
-    assert_cycle("a -> a (reads data 'file' that it writes)");
-    shard_builder_free(builder);
-}
-END_TEST
-
-START_TEST(a_cycle_may_go_through_data)
-{
-    add_task(builder, "a");
-    add_task(builder, "b");
-    shard_data_id file = shard_builder_add_data(builder, "file", 3);
-    ck_assert_int_eq(shard_builder_add_output(builder, 0, file), 0);
-    ck_assert_int_eq(shard_builder_add_input(builder, 1, file), 0);
-    add_edge(builder, "b", "a");
-    assert_cycle("a -> b -> a");
-    shard_builder_free(builder);
 }
 END_TEST
 
@@ -389,15 +286,8 @@ int main(void)
     TCase *tests = tcase_create("seal");
     tcase_add_checked_fixture(tests, setup, teardown);
     tcase_set_timeout(tests, 60);
-    tcase_add_test(tests, a_cycle_is_named_by_its_path);
-    tcase_add_test(tests, the_cycle_that_is_named_is_a_short_one);
-    tcase_add_test(tests, a_long_cycle_is_shown_in_part);
-    tcase_add_test(tests, a_cycle_through_a_dense_graph_is_found);
     tcase_add_test(tests, tasks_before_the_first_divisible_one_are_atomic);
-    tcase_add_test(tests, a_failed_seal_leaves_the_builder_as_it_was);
     tcase_add_test(tests, reading_what_another_writes_makes_an_edge);
-    tcase_add_test(tests, reading_what_one_writes_oneself_is_a_cycle);
-    tcase_add_test(tests, a_cycle_may_go_through_data);
     tcase_add_test(tests, lists_are_sorted_and_have_each_id_once);
     tcase_add_test(tests, rank_is_the_longest_path_to_the_end);
     tcase_add_test(tests, a_task_that_is_not_known_ranks_as_the_mean_of_the_others);
