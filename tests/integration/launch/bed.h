@@ -10,7 +10,8 @@
 #include "launch.h"
 #include "suite.h"
 
-enum bed_way { BED_PROCESS, BED_CRUN, BED_RUNC, BED_WAYS, BED_BARE = BED_WAYS /* a process, without cgroups */ };
+/* The first three have cgroups, as the machine must. */
+enum bed_way { BED_PROCESS, BED_CRUN, BED_RUNC, BED_WAYS, BED_BARE = BED_WAYS, BED_BARE_CRUN, BED_BARE_RUNC, BED_ALL };
 
 struct bed {
     enum bed_way way;
@@ -20,6 +21,8 @@ struct bed {
     int next;
 };
 
+/* The runtime of a way, NULL for plain processes. */
+const char *bed_runtime(enum bed_way way);
 /* Fails the test with the reason if this machine cannot do it. */
 void bed_make(struct bed *bed, enum bed_way way);
 void bed_clear(struct bed *bed);

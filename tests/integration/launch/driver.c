@@ -20,13 +20,13 @@ static struct launch_env *open_env(enum bed_way way, const char *state_dir, stru
 {
     struct launch_error error = {""};
     struct launch_env *env = NULL;
-    const char *runtime = way == BED_CRUN ? "crun" : way == BED_RUNC ? "runc" : NULL;
+    const char *runtime = bed_runtime(way);
     struct launch_env_options options = {.state_dir = state_dir,
                                          .id = state_dir + strlen("/tmp/"),
                                          .shim_path = TEST_SHIM,
                                          .runtime = runtime,
                                          .want_containers = runtime != NULL,
-                                         .without_cgroups = way == BED_BARE};
+                                         .without_cgroups = way >= BED_BARE};
 
     if (launch_env_open(&options, &error, &env) < 0 ||
         (runtime != NULL && launch_rootfs_open(env, NULL, &error, ret_rootfs) < 0)) {

@@ -5,6 +5,7 @@
 #include "bed.h"
 
 #include <errno.h>
+#include <grp.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -190,6 +191,31 @@ START_TEST(without_cgroups_there_is_a_warning_and_processes_run)
 }
 END_TEST
 
+/* Another user, who may not make cgroups: told so once, and plain processes run. */
+START_TEST(without_privileges_processes_run_and_the_limits_are_disclaimed)
+{
+    struct bed bed = {.path = "/tmp/launch-test.XXXXXX"};
+    struct launch_error error = {""};
+    char shim[96];
+    char command[512];
+    ck_assert_msg(geteuid() == 0, "this test gives up root and so needs it");
+    ck_assert_ptr_nonnull(mkdtemp(bed.path));
+    snprintf(shim, sizeof shim, "%s/shim", bed.path);
+    snprintf(command, sizeof command, "cp '" TEST_SHIM "' %s && chmod 755 %s && chown -R 65534:65534 %s", shim, shim,
+             bed.path);
+    ck_assert_int_eq(system(command), 0);
+    ck_assert_int_eq(setgroups(0, NULL), 0);
+    ck_assert_int_eq(setresgid(65534, 65534, 65534), 0);
+    ck_assert_int_eq(setresuid(65534, 65534, 65534), 0);
+    struct launch_env_options options = {.state_dir = bed.path, .id = "unprivileged", .shim_path = shim};
+    ck_assert_msg(launch_env_open(&options, &error, &bed.env) == 0, "%s", error.text);
+    ck_assert_ptr_nonnull(strstr(launch_env_warning(bed.env), "run as root"));
+    struct launch_result result = bed_run_script(&bed, "exit $(id -u | cut -c 1)");
+    ck_assert_msg(result.how == LAUNCH_EXITED && result.exit_code == 6, "%s", result.message);
+    bed_clear(&bed);
+}
+END_TEST
+
 START_TEST(nothing_is_left_in_the_cgroups)
 {
     struct bed bed;
@@ -216,6 +242,7 @@ int main(void)
     tcase_add_test(tcase, a_spec_that_makes_no_sense_is_refused);
     tcase_add_test(tcase, what_the_machine_lacks_is_named);
     tcase_add_test(tcase, without_cgroups_there_is_a_warning_and_processes_run);
+    tcase_add_test(tcase, without_privileges_processes_run_and_the_limits_are_disclaimed);
     tcase_add_loop_test(tcase, nothing_is_left_in_the_cgroups, 0, BED_WAYS);
     suite_add_tcase(suite, tcase);
     return suite_run(suite);
