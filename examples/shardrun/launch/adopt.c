@@ -20,7 +20,7 @@
 #include <unistd.h>
 
 #define ROUND_MS 2
-#define START_ROUNDS 5000
+#define START_ROUNDS 1000
 #define KILL_ROUNDS 5000
 
 static void pause_ms(long milliseconds)

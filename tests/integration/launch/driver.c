@@ -3,7 +3,8 @@
 /*
  * driver WAY STATE_DIR COUNT [traced]: starts attempts a0, a1, ... below STATE_DIR, each of which writes its number
  * into STATE_DIR/ledger once and then waits for STATE_DIR/go. The adoption tests kill it at any moment; with `traced`
- * it stops itself just before the first start so that they can count its system calls from there.
+ * it stops itself just before the first start so that they can count its system calls from there. Its exit status is
+ * the number of attempts that it has started.
  */
 
 #include "bed.h"
@@ -72,10 +73,8 @@ int main(int argc, char **argv)
         ptrace(PTRACE_TRACEME, 0, NULL, NULL);
         raise(SIGSTOP);
     }
-    for (int i = 0; i < atoi(argv[3]); i++) {
-        if (start(env, rootfs, argv[2], i) == 0)
-            printf("%d\n", i);
-        fflush(stdout);
-    }
-    _exit(0);
+    int started = 0;
+    for (int i = 0; i < atoi(argv[3]); i++)
+        started += start(env, rootfs, argv[2], i) == 0;
+    _exit(started);
 }

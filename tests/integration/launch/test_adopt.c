@@ -165,6 +165,52 @@ START_TEST(a_start_that_dies_at_any_system_call_is_adopted_or_never_ran)
 }
 END_TEST
 
+static bool is_locked(const struct bed *bed, int number)
+{
+    char path[128];
+    struct flock lock = {.l_type = F_WRLCK, .l_whence = SEEK_SET};
+
+    snprintf(path, sizeof path, "%s/a%d/lock", bed->path, number);
+    int fd = open(path, O_RDWR | O_CLOEXEC);
+    if (fd < 0)
+        return false;
+    ck_assert_int_eq(fcntl(fd, F_OFD_GETLK, &lock), 0);
+    close(fd);
+    return lock.l_type != F_UNLCK;
+}
+
+/* Not dead but frozen, at every system call before it holds the lock: what was said of it must stay true. */
+START_TEST(a_starter_that_thaws_cannot_start_what_was_said_to_have_never_run)
+{
+    bool locked = false;
+
+    for (int calls = 0; !locked; calls++) {
+        struct bed bed;
+        int status = 0;
+        bed_make(&bed, BED_PROCESS);
+        pid_t pid = spawn_driver(&bed, 1, true);
+        ck_assert_int_eq(waitpid(pid, &status, 0), pid);
+        for (int i = 0; i < calls; i++) {
+            ck_assert_int_eq(ptrace(PTRACE_SYSCALL, pid, NULL, NULL), 0);
+            ck_assert_int_eq(waitpid(pid, &status, 0), pid);
+        }
+        ck_assert(WIFSTOPPED(status));
+        locked = is_locked(&bed, 0);
+        if (!locked) {
+            ck_assert_int_eq(adopt(&bed, 0).state, LAUNCH_NEVER_RAN);
+            ck_assert_int_eq(ptrace(PTRACE_DETACH, pid, NULL, NULL), 0);
+            ck_assert_int_eq(waitpid(pid, &status, 0), pid);
+            ck_assert(WIFEXITED(status) && WEXITSTATUS(status) == 0); /* how many it has started */
+            ck_assert_int_eq(ledger_count(&bed, 0), 0);
+        } else {
+            bury(pid);
+            ck_assert_int_gt(calls, 6);
+        }
+        bed_clear(&bed);
+    }
+}
+END_TEST
+
 START_TEST(a_program_killed_among_many_starts_loses_and_doubles_none)
 {
     unsigned seed = 11;
@@ -294,6 +340,7 @@ int main(void)
     TCase *tcase = tcase_create("adopt");
     tcase_set_timeout(tcase, 200);
     tcase_add_loop_test(tcase, a_start_that_dies_at_any_system_call_is_adopted_or_never_ran, 0, BED_WAYS);
+    tcase_add_test(tcase, a_starter_that_thaws_cannot_start_what_was_said_to_have_never_run);
     tcase_add_loop_test(tcase, a_program_killed_among_many_starts_loses_and_doubles_none, 0, BED_ALL);
     tcase_add_loop_test(tcase, what_runs_is_adopted, 0, BED_ALL);
     tcase_add_loop_test(tcase, what_has_ended_keeps_its_result, 0, BED_ALL);
