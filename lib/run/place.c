@@ -261,12 +261,11 @@ static int place_one(struct shard__run *run, int32_t profile, int32_t task, int 
             *held_in_row = 0;
             return status < 0 ? status : 1;
         }
+        /* It stays in the queue, where it is passed over while it is blocked: what is first there now may be the
+           producer that was just made ready. */
         status = shard__data_remake(run, task);
-        if (status != SHARD_ENOENT) {
-            if (status == 0)
-                shard__ready_pop(&run->ready, profile);
+        if (status != SHARD_ENOENT)
             return status;
-        }
         decision.reason = SHARD_REASON_INPUT_LOST;
     } else if (decision.kind == SHARD_DECIDE_SPLIT) {
         status = shard__run_split(run, task, decision.parts, &cause);
