@@ -18,7 +18,9 @@
 static void on_log(void *self, enum shard_log_level level, const char *id, const char *message)
 {
     const struct orchestrator *orchestrator = self;
-    bool wanted = level <= SHARD_LOG_WARNING || (orchestrator->options != NULL && orchestrator->options->verbose);
+    /* A held lease ends the command with an error of its own. */
+    bool wanted = (level <= SHARD_LOG_WARNING && strcmp(id, "lease-held") != 0) ||
+                  (orchestrator->options != NULL && orchestrator->options->verbose);
     if (wanted)
         fprintf(stderr, "%sshardrun: %s: %s\n", orchestrator->show.line_open ? "\r\033[K" : "", id, message);
 }

@@ -48,12 +48,23 @@ static void on_run_ended(struct orchestrator *orchestrator, const struct shard_e
     uv_stop(&orchestrator->loop);
 }
 
+/* The store knows who is alive, so a lease that is held is no reason to wait: the user decides. */
+static bool is_held_by_another(const struct orchestrator *orchestrator, const struct shard_event *event)
+{
+    return event->kind == SHARD_EVENT_WARNING && event->code == SHARD_EHELD && !orchestrator->started;
+}
+
 static void pump(struct orchestrator *orchestrator)
 {
     struct shard_event event = {.struct_size = sizeof event};
     if (shard_engine_step(orchestrator->engine) < 0)
         exit(cli_library_error("the engine cannot go on"));
     while (!orchestrator->ended && shard_engine_next_event(orchestrator->engine, &event) == 1) {
+        if (is_held_by_another(orchestrator, &event)) {
+            event.run_state = SHARD_RUN_FENCED;
+            on_run_ended(orchestrator, &event);
+            break;
+        }
         if (event.kind == SHARD_EVENT_RUN_STARTED)
             on_run_started(orchestrator);
         show_event(&orchestrator->show, &event);
@@ -146,7 +157,7 @@ static int never_began(const struct orchestrator *orchestrator)
                          run);
     case SHARD_EHELD:
     case SHARD_EFENCED:
-        return cli_error(CLI_FENCED, "another process holds run '%s': %s", run, message);
+        return cli_error(CLI_FENCED, "another process holds run '%s': %s; stop that one first", run, message);
     default:
         return cli_error(
             cli_exit_of(orchestrator->end.code) == CLI_USAGE ? CLI_ENVIRONMENT : cli_exit_of(orchestrator->end.code),

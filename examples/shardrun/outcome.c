@@ -79,7 +79,8 @@ static struct verdict command_failed(const struct launch_result *result, const c
 struct verdict verdict_of(const struct launch_result *result, const char *directory, bool cancelled,
                           enum shard_cancel_reason reason)
 {
-    if (result->how == LAUNCH_EXITED && result->exit_code == 0 && !result->timed_out)
+    /* Exit code 0 is not to be trusted when the kernel killed a part of the command: a shell pipeline hides it. */
+    if (result->how == LAUNCH_EXITED && result->exit_code == 0 && !result->timed_out && !result->out_of_memory)
         return verdict(SHARD_OUTCOME_DONE, NULL);
     if (result->how == LAUNCH_FAILED)
         return verdict(strstr(result->message, "No space left on device") != NULL ? SHARD_OUTCOME_OUT_OF_DISK

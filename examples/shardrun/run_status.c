@@ -79,10 +79,13 @@ void run_status_print_text(const struct run_status *status, const struct run_pla
     bool orphaned = image->state == SHARD_RUN_ACTIVE && status->owner != NULL && owner_is_alive(status->owner) == 0;
     printf("run       %s: %s after %s\n", image->name, shard_run_state_text((int)image->state), span);
     free(span);
+    const char *separator = ":";
     printf("tasks     %d", status->counts.tasks);
     for (int state = SHARD_TASK_BLOCKED; state < SHARD_TASK_STATE_COUNT; state++) {
-        if (status->counts.by_state[state] > 0)
-            printf(", %d %s", status->counts.by_state[state], shard_task_state_text(state));
+        if (status->counts.by_state[state] == 0)
+            continue;
+        printf("%s %d %s", separator, status->counts.by_state[state], shard_task_state_text(state));
+        separator = ",";
     }
     printf("\nattempts  %lld", (long long)status->counts.attempts);
     for (int outcome = SHARD_OUTCOME_TASK_ERROR; outcome < SHARD_OUTCOME_COUNT; outcome++) {

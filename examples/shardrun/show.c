@@ -179,6 +179,7 @@ static void tell_failed_task(struct show *show, const struct shard_event *event)
     free(name);
 }
 
+/* Warnings are not told here: the library's log, which goes to stderr too, has them already. */
 static void tell(struct show *show, const struct shard_event *event)
 {
     bool failed = event->kind == SHARD_EVENT_ATTEMPT_ENDED && event->outcome != SHARD_OUTCOME_DONE &&
@@ -187,8 +188,6 @@ static void tell(struct show *show, const struct shard_event *event)
         tell_failed_attempt(show, event);
     else if (event->kind == SHARD_EVENT_TASK_CHANGED && event->state == SHARD_TASK_FAILED)
         tell_failed_task(show, event);
-    else if (event->kind == SHARD_EVENT_WARNING)
-        show_line(show, "warning: %s", event->message != NULL ? event->message : "");
     else if (event->kind == SHARD_EVENT_RUN_STARTED && !show->options->quiet)
         show_line(show, "run %s has started", show->options->run);
 }

@@ -26,10 +26,13 @@ static void print_makespan(const struct show *show, const struct run_end *end)
 
 static void print_tasks(const struct shard_run_info *info)
 {
-    printf("tasks     %d:", info->task_count);
+    const char *separator = ":";
+    printf("tasks     %d", info->task_count);
     for (int state = 0; state < SHARD_TASK_STATE_COUNT; state++) {
-        if (info->by_state[state] > 0)
-            printf(", %d %s", info->by_state[state], shard_task_state_text(state));
+        if (info->by_state[state] == 0)
+            continue;
+        printf("%s %d %s", separator, info->by_state[state], shard_task_state_text(state));
+        separator = ",";
     }
     printf("\nattempts  %lld", (long long)info->attempts);
     for (int outcome = SHARD_OUTCOME_TASK_ERROR; outcome < SHARD_OUTCOME_COUNT; outcome++) {
