@@ -106,6 +106,9 @@ void launch_env_close(struct launch_env *env)
     if (env == NULL)
         return;
     struct launch__group group;
+    /* A program that was killed in the middle of its probe has left the probe's budget. */
+    if (env->group_name != NULL)
+        launch_host_remove(env, LAUNCH__PROBE_HOST, NULL);
     /* Ours alone, and empty once its hosts are removed; with hosts in it, it stays. */
     if (env->group_name != NULL && launch__group_open(&env->layout, env->group_name, true, &group) == 0) {
         launch__group_remove(&group);

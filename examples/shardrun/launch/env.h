@@ -43,6 +43,8 @@ int launch__host_ensure(struct launch_env *env, const char *host, struct launch_
 
 /* ---- runtime.c ---- */
 
+/* The host on which a runtime is tried, named as nobody names a host. */
+#define LAUNCH__PROBE_HOST "runtime probe"
 /* Finds the runtime and proves it; fills in env->runtime and what belongs to it. */
 int launch__runtime_find(struct launch_env *env, const char *wanted, struct launch_error *error);
 

@@ -68,7 +68,7 @@ static int probe(struct launch_env *env, struct launch_error *error)
                              : launch_rootfs_open(env, NULL, error, &rootfs);
     if (result == 0) {
         struct launch_spec spec = {.dir = dir,
-                                   .host = "probe",
+                                   .host = LAUNCH__PROBE_HOST,
                                    .argv = argv,
                                    .container = true,
                                    .rootfs = rootfs,
@@ -79,7 +79,7 @@ static int probe(struct launch_env *env, struct launch_error *error)
         result = probe_result(attempt, error);
     launch_attempt_free(attempt);
     launch_rootfs_close(rootfs);
-    launch_host_remove(env, "probe", NULL);
+    launch_host_remove(env, LAUNCH__PROBE_HOST, NULL);
     if (dir != NULL)
         launch__remove_tree(AT_FDCWD, scratch);
     free(dir);
