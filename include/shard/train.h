@@ -252,7 +252,8 @@ SHARD_API int shard_model_from_bytes(shard_context *context, const void *bytes, 
 /** How a table is to be evaluated. */
 struct shard_evaluate_config {
     size_t struct_size;
-    double split;        /* train on this share of the rows, from the first on, and test on the rest; 0: 0.7 */
+    double
+        split; /* train on this share of the rows, from the first on, and test on the rest; 0: 0.7, prequential 0.3 */
     int32_t prequential; /* non-zero: from that row on test block by block, and learn each block before the next */
     int32_t blocks;      /* of the prequential test; 0: 10 */
     struct shard_train_config train;

@@ -25,6 +25,7 @@ struct shard_evaluation {
 };
 
 static const double DEFAULT_SPLIT = 0.7;
+static const double DEFAULT_BEGIN = 0.3; /* prequential */
 static const int DEFAULT_BLOCKS = 10;
 
 static int check(const shard_table *table, const struct shard_evaluate_config *config)
@@ -159,7 +160,8 @@ int shard_evaluate(shard_context *context, const shard_table *table, const struc
     if (status < 0)
         return status;
     ours.train = train;
-    ours.split = ours.split == 0 ? DEFAULT_SPLIT : ours.split;
+    if (ours.split == 0)
+        ours.split = ours.prequential ? DEFAULT_BEGIN : DEFAULT_SPLIT;
     ours.blocks = ours.blocks == 0 ? DEFAULT_BLOCKS : ours.blocks;
     status = check(table, &ours);
     if (status < 0)

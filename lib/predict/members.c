@@ -12,6 +12,8 @@
 #include "logistic.h"
 #include "members.h"
 
+enum { FEW_COLUMNS = 10 }; /* then each tree sees them all */
+
 static const double TREES_DRIFT_LIMIT = 0.4;
 static const double UNDECAYED_RIDGE = 10;
 
@@ -207,7 +209,7 @@ static int grow_trees(struct teacher *teacher, const struct shard__member_spec *
                                   .depth = spec->depth,
                                   .min_child_weight = 5,
                                   .row_share = 0.8,
-                                  .column_share = 0.6,
+                                  .column_share = member->column_count < FEW_COLUMNS ? 1 : 0.6,
                                   .seed = teacher->lesson->seed};
     void *bytes = NULL;
     size_t size = 0;

@@ -64,7 +64,8 @@ int shard_model_to_bytes(shard_context *context, const shard_model *model, void 
     char line[DIGEST_LINE + 1];
     shard__bytes_init(&bytes, context);
     shard__bytes_printf(&bytes, "libshard-model %d\nchosen %s\n", (int)FORMAT, shard__candidates[choice->chosen].name);
-    shard__bytes_printf(&bytes, "choice %d %d", choice->folds, choice->is_foreseen);
+    shard__bytes_printf(&bytes, "choice %d %d %d %d", choice->folds, choice->is_foreseen, choice->usual,
+                        choice->is_asked_for);
     put_number(&bytes, choice->own_rate);
     put_number(&bytes, choice->error);
     put_number(&bytes, choice->offset[choice->chosen]);
@@ -166,6 +167,8 @@ static int take_choice(struct input *input, shard_model *model)
     struct shard__choice *choice = &model->choice;
     int64_t folds = 0;
     int64_t foreseen = 0;
+    int64_t usual = 0;
+    int64_t asked_for = 0;
     choice->chosen = -1;
     if (!take_word(input, "chosen "))
         return refuse(input, "'chosen'");
@@ -182,6 +185,8 @@ static int take_choice(struct input *input, shard_model *model)
         return refuse(input, "'choice'");
     int status = take_int(input, 0, SHARD__FOLD_COUNT, &folds);
     status = status < 0 ? status : take_int(input, 0, 1, &foreseen);
+    status = status < 0 ? status : take_int(input, 0, SHARD__CANDIDATE_COUNT - 1, &usual);
+    status = status < 0 ? status : take_int(input, 0, 1, &asked_for);
     status = status < 0 ? status : take_number(input, &choice->own_rate);
     status = status < 0 ? status : take_number(input, &choice->error);
     status = status < 0 ? status : take_finite(input, &choice->offset[choice->chosen]);
@@ -189,6 +194,8 @@ static int take_choice(struct input *input, shard_model *model)
         status = take_number(input, &choice->validation[c]);
     choice->folds = (int)folds;
     choice->is_foreseen = (int)foreseen;
+    choice->usual = (int)usual;
+    choice->is_asked_for = (int)asked_for;
     return status < 0 ? status : take_line_end(input);
 }
 

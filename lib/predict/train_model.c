@@ -106,23 +106,35 @@ int shard_model_describe(const shard_model *model, struct shard_model_info *ret_
     return shard__give_struct(ret_info, &info, sizeof info, "struct shard_model_info");
 }
 
+static void tell_why(const struct shard__choice *choice, struct shard__bytes *text)
+{
+    const char *usual = shard__candidates[choice->usual].name;
+    if (choice->is_asked_for)
+        shard__bytes_text(text, "why: it was asked for\n");
+    else if (choice->folds == 0)
+        shard__bytes_text(text, "why: too few rows to validate on\n");
+    else if (!choice->is_foreseen)
+        shard__bytes_text(text, "why: no candidate foresaw the most recent rows nearly as well as their own base rate; "
+                                "then the stiffest one is the safest\n");
+    else if (choice->chosen == choice->usual)
+        shard__bytes_printf(text,
+                            "why: it is the usual one, and none was better beyond doubt (two standard errors, "
+                            "%.4f each)\n",
+                            choice->error);
+    else
+        shard__bytes_printf(text,
+                            "why: it was better than the usual one, %s, beyond doubt (two standard errors, "
+                            "%.4f each)\n",
+                            usual, choice->error);
+}
+
 static void tell_choice(const shard_model *model, struct shard__bytes *text)
 {
     const struct shard__choice *choice = &model->choice;
-    const char *name = shard__candidates[choice->chosen].name;
-    shard__bytes_printf(text, "chosen: %s\n", name);
-    if (choice->folds == 0) {
-        shard__bytes_text(text, "why: too few rows to validate on\n");
+    shard__bytes_printf(text, "chosen: %s\n", shard__candidates[choice->chosen].name);
+    tell_why(choice, text);
+    if (choice->folds == 0)
         return;
-    }
-    if (!choice->is_foreseen)
-        shard__bytes_text(text, "why: the most recent rows were not foreseen by any candidate, nor as well as by their "
-                                "own base rate; then the stiffest one is the safest\n");
-    else
-        shard__bytes_printf(text,
-                            "why: no other candidate was better beyond doubt (two standard errors of the "
-                            "difference, %.4f each)\n",
-                            choice->error);
     shard__bytes_printf(text, "validation log loss of the base rate itself: %.4f\n", choice->own_rate);
     for (int c = 0; c < SHARD__CANDIDATE_COUNT; c++) {
         if (!isnan(choice->validation[c]))

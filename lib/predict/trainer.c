@@ -318,7 +318,7 @@ static int judge(const struct trial *trial, struct shard__choice *choice)
         best = choice->validation[c] < choice->validation[best] ? c : best;
         choice->offset[c] = shared_offset(trial, c);
     }
-    int usual = trial->families & T ? SHARD__CANDIDATE_PRIOR_TREES : SHARD__CANDIDATE_PRIOR_LINEAR;
+    int usual = choice->usual = trial->families & T ? SHARD__CANDIDATE_PRIOR_TREES : SHARD__CANDIDATE_PRIOR_LINEAR;
     choice->own_rate = own_rate_loss(trial);
     choice->is_foreseen = choice->validation[best] <= UNFORESEEN * choice->own_rate;
     choice->error = difference_error(trial, usual, best);
@@ -353,8 +353,10 @@ int shard__choose(shard_context *context, const shard_table *table, const int32_
     trial_free(&trial);
     if (status < 0)
         return status;
-    if (config->candidate != NULL)
+    if (config->candidate != NULL) {
         choice.chosen = shard__candidate_find(config->candidate);
+        choice.is_asked_for = 1;
+    }
     *ret_choice = choice;
     return 0;
 }

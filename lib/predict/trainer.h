@@ -32,6 +32,8 @@ extern const struct shard__candidate shard__candidates[SHARD__CANDIDATE_COUNT];
 
 struct shard__choice {
     int chosen;
+    int usual;                                 /* what is chosen unless another is better beyond doubt */
+    int is_asked_for;                          /* by the caller, not chosen */
     double validation[SHARD__CANDIDATE_COUNT]; /* NaN: not tried */
     double own_rate;                           /* the loss of the folds' own base rates */
     int folds;                                 /* that could be scored */

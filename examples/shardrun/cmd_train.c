@@ -1,0 +1,116 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * `shardrun train`: trains on all attempts of a table that have ended, chooses, and keeps the model in a file.
+ */
+#include <stdio.h>
+#include <stdlib.h>
+
+#include <shard/train.h>
+
+#include "cli.h"
+#include "files.h"
+#include "table_file.h"
+
+enum { KEY_CANDIDATE = 0x200 };
+
+struct train_options {
+    struct table_options table;
+    const char *path;
+    const char *output;
+    const char *candidate;
+};
+
+static const struct argp_option options[] = {
+    {"output", 'o', "MODEL", 0, "the file to write (needed)", 0},
+    {"candidate", KEY_CANDIDATE, "NAME", 0, "train this candidate instead of choosing", 0},
+    {0}};
+
+static error_t parse(int key, char *argument, struct argp_state *state)
+{
+    struct train_options *train = state->input;
+    switch (key) {
+    case ARGP_KEY_INIT:
+        state->child_inputs[0] = &train->table;
+        return 0;
+    case 'o':
+        train->output = argument;
+        return 0;
+    case KEY_CANDIDATE:
+        train->candidate = argument;
+        return 0;
+    case ARGP_KEY_ARG:
+        if (train->path != NULL)
+            argp_error(state, "one TABLE at a time");
+        train->path = argument;
+        return 0;
+    case ARGP_KEY_END:
+        if (train->path == NULL)
+            argp_error(state, "TABLE is missing; - is standard input");
+        if (train->output == NULL)
+            argp_error(state, "--output is missing: where shall the model go?");
+        return 0;
+    default:
+        return ARGP_ERR_UNKNOWN;
+    }
+}
+
+static int keep(shard_context *context, const shard_model *model, const char *path)
+{
+    void *bytes = NULL;
+    size_t size = 0;
+    char *problem = NULL;
+    if (shard_model_to_bytes(context, model, &bytes, &size) < 0)
+        return cli_library_error("cannot write the model");
+    int code = CLI_DONE;
+    if (file_write(path, bytes, size, &problem) < 0)
+        code = cli_error(CLI_ENVIRONMENT, "%s", problem);
+    free(problem);
+    shard_free(context, bytes);
+    return code;
+}
+
+static int train_and_keep(shard_context *context, const struct train_options *train, const shard_table *table)
+{
+    shard_model *model = NULL;
+    char *text = NULL;
+    struct shard_trees_handle trees = table_trees(context);
+    struct shard_train_config config = {.struct_size = sizeof config, .trees = trees, .candidate = train->candidate};
+    int code = CLI_DONE;
+    if (shard_train(context, table, &config, &model) < 0)
+        code = cli_library_error(train->path);
+    if (code == CLI_DONE)
+        code = keep(context, model, train->output);
+    if (code == CLI_DONE && shard_model_text(context, model, &text) == 0)
+        fputs(text, stdout);
+    shard_free(context, text);
+    shard_model_free(model);
+    table_trees_end(trees);
+    return code;
+}
+
+int cmd_train(int argc, char **argv)
+{
+    static const struct argp_child children[] = {{&table_argp, 0, NULL, 0}, {0}};
+    static const struct argp argp = {
+        .options = options,
+        .parser = parse,
+        .args_doc = "TABLE",
+        .doc = "Trains on all attempts of a CSV table that are labelled and have ended, and keeps the model.\v"
+               "Candidates: prior, linear, trees, prior_trees, prior_linear, linear_trees, prior_linear_trees, all. "
+               "`shardrun evaluate --help` says what a table looks like.",
+        .children = children};
+    struct train_options train = {0};
+    shard_context *context = NULL;
+    shard_table *table = NULL;
+
+    cli_parse(&argp, argc, argv, &train);
+    if (shard_context_new(NULL, &context) < 0)
+        return cli_library_error("");
+    int code = table_read(context, train.path, &train.table, &table);
+    if (code == CLI_DONE)
+        code = train_and_keep(context, &train, table);
+    shard_table_free(table);
+    strings_clear(&train.table.ignored);
+    shard_context_free(context);
+    return code;
+}
