@@ -23,4 +23,10 @@ int shard__offload(const shard_context *context, void (*work)(void *arg), void *
 /* Seconds to nanoseconds, saturating; NaN and negative give 0. */
 int64_t shard__seconds_to_ns(double seconds);
 
+/* The time that is so much after another, at most INT64_MAX. `after_ns` is 0 or more. */
+static inline int64_t shard__later_ns(int64_t time_ns, int64_t after_ns)
+{
+    return time_ns > INT64_MAX - after_ns ? INT64_MAX : time_ns + after_ns;
+}
+
 #endif

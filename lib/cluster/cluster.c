@@ -130,8 +130,10 @@ int shard__host_mounts(const struct shard__host *host, int32_t volume)
     return 0;
 }
 
-int shard__volume_is_mounted(const struct shard__cluster *cluster, int32_t volume)
+int shard__volume_is_there(const struct shard__cluster *cluster, int32_t volume)
 {
+    if (cluster->volumes[volume].survives)
+        return 1;
     for (int32_t i = 0; i < cluster->host_count; i++) {
         const struct shard__host *host = &cluster->hosts[i];
         if (host->state != SHARD_HOST_LEFT && host->state != SHARD_HOST_LOST && shard__host_mounts(host, volume))

@@ -101,7 +101,7 @@ static inline int32_t shard__host_output_volume(const struct shard__host *host)
     return host->volume_count == 0 ? 0 : host->volumes[0];
 }
 
-/* Whether any host that is not gone mounts the volume. */
-int shard__volume_is_mounted(const struct shard__cluster *cluster, int32_t volume);
+/* Whether what is put on a volume stays: it outlives the hosts, or one that is not gone mounts it. */
+int shard__volume_is_there(const struct shard__cluster *cluster, int32_t volume);
 
 #endif

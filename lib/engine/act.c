@@ -94,7 +94,7 @@ static int start(struct shard_engine *engine, struct shard__member *member, int3
     attempt->started_ns = engine->now_ns;
     if (start.timeout_seconds > 0)
         shard__attempts_set_deadline(&engine->attempts, slot,
-                                     engine->now_ns + shard__seconds_to_ns(start.timeout_seconds));
+                                     shard__later_ns(engine->now_ns, shard__seconds_to_ns(start.timeout_seconds)));
     struct shard__event event = event_of(engine, SHARD_EVENT_ATTEMPT_STARTED, slot);
     shard__events_add(engine, &event);
     shard__clear_error();
@@ -103,7 +103,7 @@ static int start(struct shard_engine *engine, struct shard__member *member, int3
     return status < 0 ? refused(engine, slot, SHARD_OUTCOME_LAUNCH_ERROR, status) : 0;
 }
 
-/* A task's attempt that became durable: it starts, unless it was cancelled meanwhile. */
+/* A task's attempt that became durable: it starts, unless it was cancelled or its host taken out meanwhile. */
 static int act_on_start(struct shard_engine *engine, struct shard__member *member, const struct shard_record *record)
 {
     int32_t slot = member->run->tasks[record->task].slot;
@@ -112,9 +112,10 @@ static int act_on_start(struct shard_engine *engine, struct shard__member *membe
     const struct shard__attempt *attempt = &engine->attempts.slots[slot];
     if (attempt->phase != SHARD__ATTEMPT_RECORDED || attempt->number != record->attempt)
         return 0;
-    if (!attempt->cancelled)
+    if (!attempt->cancelled && engine->cluster.hosts[attempt->host].state == SHARD_HOST_UP)
         return start(engine, member, slot);
-    struct shard_attempt_end end = {.struct_size = sizeof(end), .outcome = SHARD_OUTCOME_CANCELLED};
+    struct shard_attempt_end end = {
+        .struct_size = sizeof(end), .outcome = SHARD_OUTCOME_PREEMPTED, .message = "it had not started yet"};
     return shard_sink_attempt_ended(engine->sink, shard__attempts_token(&engine->attempts, slot), &end);
 }
 
@@ -184,7 +185,7 @@ static int reattach(struct shard_engine *engine, struct shard__member *member, i
     if (status < 0)
         status = shard_sink_reattached(engine->sink, token, SHARD_REATTACH_UNKNOWN);
     if (status == 0)
-        shard__attempts_set_deadline(&engine->attempts, slot, engine->now_ns + engine->reattach_ns);
+        shard__attempts_set_deadline(&engine->attempts, slot, shard__later_ns(engine->now_ns, engine->reattach_ns));
     return status;
 }
 

@@ -65,9 +65,9 @@ static int reattached(struct shard_engine *engine, const struct shard__answer *a
     double timeout_seconds =
         shard__workflow_profile(run->workflow, shard__run_origin(run, attempt->task))->timeout_seconds;
     if (!attempt->cancelled)
-        shard__attempts_set_deadline(&engine->attempts, slot,
-                                     timeout_seconds > 0 ? engine->now_ns + shard__seconds_to_ns(timeout_seconds)
-                                                         : INT64_MAX);
+        shard__attempts_set_deadline(
+            &engine->attempts, slot,
+            timeout_seconds > 0 ? shard__later_ns(engine->now_ns, shard__seconds_to_ns(timeout_seconds)) : INT64_MAX);
     struct shard__event event = {.kind = SHARD_EVENT_ATTEMPT_ADOPTED,
                                  .run = attempt->run,
                                  .task = attempt->task,
@@ -104,7 +104,8 @@ static int staged(struct shard_engine *engine, const struct shard__answer *answe
         return stale(engine, "staging");
     const struct shard__stage stage = engine->stages.slots[slot];
     struct shard__member *member = &engine->members[stage.run];
-    int is_good = answer->code >= 0 && member->phase == SHARD__PHASE_ACTIVE;
+    int is_good =
+        answer->code >= 0 && member->phase == SHARD__PHASE_ACTIVE && shard__volume_is_there(&engine->cluster, stage.to);
     if (is_good && shard__data_add(member->run, stage.data, stage.to) < 0)
         return SHARD_ENOMEM;
     for (uint64_t token; (token = shard__stages_next_waiter(&engine->stages, slot)) != 0;) {
@@ -148,7 +149,7 @@ int shard__take_answers(struct shard_engine *engine, int32_t *ret_progress)
         engine->batch_next = 0;
         shard__sink_take(engine->sink, &engine->batch);
     }
-    while (engine->batch_next < engine->batch.count) {
+    while (engine->batch_next < engine->batch.count && *ret_progress < engine->step_budget) {
         struct shard__answer *answer = &engine->batch.answers[engine->batch_next];
         look_ahead(engine);
         int status = 0;
@@ -193,6 +194,9 @@ static int expire(struct shard_engine *engine, struct shard__run *run, int32_t s
     }
     if (!attempt->cancelled)
         return shard__run_cancel_attempt(run, slot, SHARD_OUTCOME_TIMEOUT);
+    if (attempt->phase == SHARD__ATTEMPT_STARTED && !attempt->told_executor)
+        engine->executor.cancel(engine->executor_self, shard__attempts_token(&engine->attempts, slot),
+                                SHARD_CANCEL_REQUESTED);
     int32_t host = attempt->told_executor ? attempt->host : -1;
     struct shard_attempt_end end = {.struct_size = sizeof(end),
                                     .outcome = (enum shard_outcome)attempt->cancel_outcome,
@@ -228,28 +232,37 @@ int shard__expire_attempts(struct shard_engine *engine)
     return status;
 }
 
-int shard__end_attempts_on(struct shard_engine *engine, int32_t host, int lost)
+/* The first attempt on a host that is of a run that acts and, when the host only leaves, not told to end; -1: none. */
+static int32_t next_on(const struct shard_engine *engine, int32_t host, int lost)
 {
     int32_t slot = engine->cluster.hosts[host].first_attempt;
-    while (slot >= 0) {
-        int32_t next = engine->attempts.slots[slot].next_on_host;
+    while (slot >= 0 && (run_of(engine, slot) == NULL || (!lost && engine->attempts.slots[slot].cancelled)))
+        slot = engine->attempts.slots[slot].next_on_host;
+    return slot;
+}
+
+int shard__end_attempts_on(struct shard_engine *engine, int32_t host, int lost)
+{
+    /* From the start each time: with one attempt others may end, those of its siblings. */
+    for (int32_t slot; (slot = next_on(engine, host, lost)) >= 0;) {
         struct shard__run *run = run_of(engine, slot);
-        int status = 0;
-        if (run != NULL && engine->attempts.slots[slot].phase == SHARD__ATTEMPT_STAGING) {
+        int status;
+        shard__run_set_time(run, shard__now_ns(engine->context), shard__wall_ns(engine->context));
+        if (engine->attempts.slots[slot].phase == SHARD__ATTEMPT_STAGING) {
             shard__run_unplace(run, slot, SHARD_REASON_HOST_GONE);
-        } else if (run != NULL && lost) {
+            status = 0;
+        } else if (lost) {
             if (engine->attempts.slots[slot].phase >= SHARD__ATTEMPT_STARTED)
                 engine->executor.cancel(engine->executor_self, shard__attempts_token(&engine->attempts, slot),
                                         SHARD_CANCEL_FENCED);
             struct shard_attempt_end end = {
                 .struct_size = sizeof(end), .outcome = SHARD_OUTCOME_HOST_LOST, .message = "the host was lost"};
             status = shard__run_attempt_ended(run, slot, &end);
-        } else if (run != NULL) {
+        } else {
             status = shard__run_cancel_attempt(run, slot, SHARD_OUTCOME_PREEMPTED);
         }
         if (status < 0)
             return status;
-        slot = next;
     }
     return 0;
 }

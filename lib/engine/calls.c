@@ -89,9 +89,12 @@ int shard__call_renew(struct shard_engine *engine, int32_t id)
     if (token == 0)
         return SHARD_ENOMEM;
     member->renew_sent_ns = shard__now_ns(engine->context);
-    return returned(engine, token,
-                    engine->store.renew(engine->store_self, engine->sink, token, member->run->name, member->epoch,
-                                        engine->lease_ns / 1000000));
+    int status = returned(engine, token,
+                          engine->store.renew(engine->store_self, engine->sink, token, member->run->name, member->epoch,
+                                              engine->lease_ns / 1000000));
+    if (status < 0)
+        member->renew_sent_ns = 0;
+    return status;
 }
 
 int shard__call_commit(struct shard_engine *engine, int32_t id)

@@ -34,6 +34,7 @@ struct shard__member {
     int64_t epoch;
     int64_t lease_sent_ns; /* when the lease that holds was asked for */
     int64_t renew_sent_ns; /* when the renewal that is on its way was; 0: none is */
+    int64_t renew_next_ns; /* a renewal that failed is not asked for again before */
     int64_t acquire_since_ns;
     int64_t retry_ns; /* when the call that was refused for now is made again; INT64_MAX: there is none */
     int32_t retries;

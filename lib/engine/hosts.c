@@ -117,29 +117,36 @@ int shard_engine_host_undrain(shard_engine *engine, shard_host_id host)
     return set_state(engine, host, SHARD_HOST_UP);
 }
 
-int shard_engine_host_leave(shard_engine *engine, shard_host_id host)
-{
-    int status = check_host(engine, host);
-    if (status < 0)
-        return status;
-    if (engine->cluster.hosts[host].state >= SHARD_HOST_LEFT)
-        return refuse(engine, host, "asked to leave");
-    status = set_state(engine, host, SHARD_HOST_LEFT);
-    return status < 0 ? status : shard__end_attempts_on(engine, host, 0);
-}
-
 /* What lay on volumes that are gone with the host. */
 static void drop_volumes(struct shard_engine *engine, int32_t host)
 {
     const struct shard__host *lost = &engine->cluster.hosts[host];
     for (int32_t i = 0; i < lost->volume_count; i++) {
         int32_t volume = lost->volumes[i];
-        if (engine->cluster.volumes[volume].survives || shard__volume_is_mounted(&engine->cluster, volume))
+        if (shard__volume_is_there(&engine->cluster, volume))
             continue;
         for (int32_t run = 0; run < engine->member_count; run++)
             if (engine->members[run].phase == SHARD__PHASE_ACTIVE)
                 shard__data_drop_volume(engine->members[run].run, volume);
     }
+}
+
+int shard_engine_host_leave(shard_engine *engine, shard_host_id host)
+{
+    int status = check_host(engine, host);
+    if (status < 0)
+        return status;
+    if (engine->cluster.hosts[host].state == SHARD_HOST_LOST)
+        return refuse(engine, host, "asked to leave");
+    if (engine->cluster.hosts[host].state == SHARD_HOST_LEFT && engine->cluster.hosts[host].first_attempt < 0)
+        return refuse(engine, host, "asked to leave");
+    if (engine->cluster.hosts[host].state != SHARD_HOST_LEFT) {
+        status = set_state(engine, host, SHARD_HOST_LEFT);
+        if (status < 0)
+            return status;
+        drop_volumes(engine, host);
+    }
+    return shard__end_attempts_on(engine, host, 0); /* a second call goes on where memory failed before */
 }
 
 int shard_engine_host_lost(shard_engine *engine, shard_host_id host)

@@ -105,7 +105,8 @@ static int created(struct shard_engine *engine, int32_t id, const struct shard__
 static int acquired(struct shard_engine *engine, int32_t id, const struct shard__answer *answer)
 {
     struct shard__member *member = &engine->members[id];
-    if (answer->code == SHARD_EHELD && engine->now_ns < member->acquire_since_ns + 2 * engine->lease_ns) {
+    int64_t lease_twice = shard__later_ns(engine->lease_ns, engine->lease_ns);
+    if (answer->code == SHARD_EHELD && engine->now_ns - member->acquire_since_ns < lease_twice) {
         if (member->retries++ == 0)
             shard__engine_warn(engine, id, -1, SHARD_EHELD, "lease-held", text_of(answer));
         member->retry_ns = engine->now_ns + 250000000;
@@ -127,6 +128,14 @@ static int acquired(struct shard_engine *engine, int32_t id, const struct shard_
     return shard__call_load(engine, id);
 }
 
+static int release_lease(struct shard_engine *engine, int32_t id)
+{
+    int status = shard__call_release(engine, id);
+    if (status == 0)
+        engine->members[id].phase = SHARD__PHASE_RELEASING;
+    return status;
+}
+
 static int loaded(struct shard_engine *engine, int32_t id, struct shard__answer *answer)
 {
     struct shard__member *member = &engine->members[id];
@@ -135,6 +144,13 @@ static int loaded(struct shard_engine *engine, int32_t id, struct shard__answer 
         return SHARD_ENOMEM;
     int status = answer->code;
     const char *message = text_of(answer);
+    if (status >= 0 && image != NULL && image->state == SHARD_RUN_CANCELLED) {
+        shard__strfree(engine->context, member->end_message);
+        member->end_message = shard__strdup(engine->context, "the run was cancelled, and that is for good");
+        member->end_state = SHARD_RUN_CANCELLED;
+        member->end_code = SHARD_ESTATE;
+        return release_lease(engine, id);
+    }
     if (status >= 0 && image != NULL) {
         shard__run_set_time(member->run, engine->now_ns, engine->wall_ns);
         status = shard__run_restore(member->run, image);
@@ -174,10 +190,12 @@ static int renewed(struct shard_engine *engine, int32_t id, const struct shard__
     if (answer->code >= 0)
         member->lease_sent_ns = member->renew_sent_ns;
     member->renew_sent_ns = 0;
-    if (answer->code == SHARD_EFENCED)
+    if (answer->code == SHARD_EFENCED) {
         shard__member_end(engine, id, SHARD_RUN_FENCED, answer->code, text_of(answer));
-    else if (answer->code < 0)
+    } else if (answer->code < 0) {
+        member->renew_next_ns = engine->now_ns + engine->lease_ns / 20;
         shard__engine_warn(engine, id, -1, answer->code, "store-trouble", text_of(answer));
+    }
     return 0;
 }
 
@@ -234,21 +252,33 @@ static int commit(struct shard_engine *engine, int32_t id, int32_t *ret_progress
     return shard__call_commit(engine, id);
 }
 
-/* The lease: asked for again in time, and given up before it ends. 1 if the run has ended by it. */
+/* A renewal is due after a third of the lease; after nine tenths the run is let go of. */
+static int64_t renewal_ns(const struct shard_engine *engine, const struct shard__member *member)
+{
+    int64_t due_ns = shard__later_ns(member->lease_sent_ns, engine->lease_ns / 3);
+    return due_ns > member->renew_next_ns ? due_ns : member->renew_next_ns;
+}
+
+static int64_t lease_end_ns(const struct shard_engine *engine, const struct shard__member *member)
+{
+    return shard__later_ns(member->lease_sent_ns, engine->lease_ns - engine->lease_ns / 10);
+}
+
+/* The lease: asked for again in time, and given up before it ends. */
 static int keep_lease(struct shard_engine *engine, int32_t id)
 {
     struct shard__member *member = &engine->members[id];
-    if (engine->now_ns >= member->lease_sent_ns + engine->lease_ns - engine->lease_ns / 10) {
+    if (engine->now_ns >= lease_end_ns(engine, member)) {
         shard__member_end(engine, id, SHARD_RUN_FENCED, SHARD_EFENCED, "the lease ended before it could be renewed");
-        return 1;
+        return 0;
     }
-    if (member->renew_sent_ns == 0 && engine->now_ns >= member->lease_sent_ns + engine->lease_ns / 3)
+    if (member->renew_sent_ns == 0 && engine->now_ns >= renewal_ns(engine, member))
         return shard__call_renew(engine, id);
     return 0;
 }
 
 /* The end, once nothing is on its way: recorded, committed, released. */
-static int wind_up(struct shard_engine *engine, int32_t id)
+static int wind_up(struct shard_engine *engine, int32_t id, int32_t *ret_progress)
 {
     struct shard__member *member = &engine->members[id];
     struct shard__run *run = member->run;
@@ -260,12 +290,12 @@ static int wind_up(struct shard_engine *engine, int32_t id)
             return SHARD_ENOMEM;
         member->end_state = state;
         member->phase = SHARD__PHASE_ENDING;
+        ++*ret_progress; /* the record is to be committed */
         return 0;
     }
     if (run->record_count > 0 || member->batch_count > 0 || member->commit_under_way)
         return 0;
-    member->phase = SHARD__PHASE_RELEASING;
-    return shard__call_release(engine, id);
+    return release_lease(engine, id);
 }
 
 int shard__member_step(struct shard_engine *engine, int32_t id, int32_t *ret_progress)
@@ -273,15 +303,17 @@ int shard__member_step(struct shard_engine *engine, int32_t id, int32_t *ret_pro
     struct shard__member *member = &engine->members[id];
     struct shard__run *run = member->run;
     if (member->phase == SHARD__PHASE_ACQUIRING && engine->now_ns >= member->retry_ns) {
-        member->retry_ns = INT64_MAX;
-        return shard__call_acquire(engine, id);
+        int asked = shard__call_acquire(engine, id);
+        if (asked == 0)
+            member->retry_ns = INT64_MAX;
+        return asked;
     }
     if (member->phase != SHARD__PHASE_ACTIVE && member->phase != SHARD__PHASE_ENDING)
         return 0;
     shard__run_set_time(run, engine->now_ns, engine->wall_ns);
     int status = keep_lease(engine, id);
-    if (status != 0 || member->phase == SHARD__PHASE_ENDED)
-        return status < 0 ? status : 0;
+    if (status < 0 || member->phase == SHARD__PHASE_ENDED)
+        return status;
     if (member->reattach_due) {
         status = shard__reattach_all(engine, id);
         if (status < 0)
@@ -297,7 +329,7 @@ int shard__member_step(struct shard_engine *engine, int32_t id, int32_t *ret_pro
         *ret_progress += status;
     }
     status = commit(engine, id, ret_progress);
-    return status < 0 ? status : wind_up(engine, id);
+    return status < 0 ? status : wind_up(engine, id, ret_progress);
 }
 
 int64_t shard__member_next_ns(const struct shard_engine *engine, const struct shard__member *member)
@@ -307,8 +339,9 @@ int64_t shard__member_next_ns(const struct shard_engine *engine, const struct sh
     if (member->phase != SHARD__PHASE_ACTIVE && member->phase != SHARD__PHASE_ENDING)
         return INT64_MAX;
     int64_t next = shard__run_next_ns(member->run);
-    int64_t lease = member->lease_sent_ns +
-                    (member->renew_sent_ns == 0 ? engine->lease_ns / 3 : engine->lease_ns - engine->lease_ns / 10);
+    int64_t lease = lease_end_ns(engine, member);
+    if (member->renew_sent_ns == 0 && renewal_ns(engine, member) < lease)
+        lease = renewal_ns(engine, member);
     if (lease < next)
         next = lease;
     return member->retry_ns < next ? member->retry_ns : next;

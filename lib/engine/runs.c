@@ -185,15 +185,12 @@ int shard_engine_cancel(shard_engine *engine, shard_run_id run)
     if (member == NULL)
         return error_code();
     member->run->stop = SHARD__CANCELLING;
+    shard__run_set_time(member->run, shard__now_ns(engine->context), shard__wall_ns(engine->context));
     for (int32_t slot = 0; slot < engine->attempts.count; slot++) {
         const struct shard__attempt *attempt = &engine->attempts.slots[slot];
         if (attempt->phase == SHARD__ATTEMPT_FREE || attempt->run != run)
             continue;
-        int status = 0;
-        if (attempt->phase == SHARD__ATTEMPT_STAGING)
-            shard__run_unplace(member->run, slot, SHARD_REASON_REQUESTED);
-        else
-            status = shard__run_cancel_attempt(member->run, slot, SHARD_OUTCOME_CANCELLED);
+        int status = shard__run_cancel_attempt(member->run, slot, SHARD_OUTCOME_CANCELLED);
         if (status < 0)
             return status;
     }

@@ -124,11 +124,11 @@ void shard__data_drop_volume(struct shard__run *run, int32_t volume)
             shard__data_drop(run, data, volume);
 }
 
-int shard__data_reserve_outputs(struct shard__run *run, int32_t task)
+int shard__data_reserve_outputs(struct shard__run *run, int32_t task, int32_t levels)
 {
     if (run->data_places == NULL)
         return 0;
-    return reserve_places(run, shard__csr_count(&run->workflow->outputs, shard__run_origin(run, task)));
+    return reserve_places(run, levels * shard__csr_count(&run->workflow->outputs, shard__run_origin(run, task)));
 }
 
 void shard__data_outputs_are_on(struct shard__run *run, int32_t task, int32_t host)
@@ -136,6 +136,8 @@ void shard__data_outputs_are_on(struct shard__run *run, int32_t task, int32_t ho
     if (run->data_places == NULL)
         return;
     int32_t volume = shard__host_output_volume(&run->cluster->hosts[host]);
+    if (!shard__volume_is_there(run->cluster, volume))
+        return; /* its host went away meanwhile, and they with it */
     int32_t from = shard__run_origin(run, task);
     const int32_t *outputs = shard__csr_row(&run->workflow->outputs, from);
     for (int32_t i = 0; i < shard__csr_count(&run->workflow->outputs, from); i++)
@@ -220,7 +222,10 @@ int shard__data_remake(struct shard__run *run, int32_t task)
     int32_t from = shard__run_origin(run, task);
     int32_t count = shard__csr_count(&workflow->inputs, from);
     const int32_t *inputs = shard__csr_row(&workflow->inputs, from);
-    if (shard__run_reserve(run, count) < 0)
+    if (shard__run_reserve(run, count) < 0 ||
+        shard__grow(run->context, &run->skips, &run->skip_capacity,
+                    (size_t)(run->skip_count + shard__csr_count(&workflow->predecessors, from)),
+                    sizeof(*run->skips)) < 0)
         return SHARD_ENOMEM;
     const struct shard__cause cause = {.reason = SHARD_REASON_INPUT_LOST, .p_fail = NAN};
     for (int32_t i = 0; i < count; i++) {
@@ -228,15 +233,20 @@ int shard__data_remake(struct shard__run *run, int32_t task)
         if (!is_lost(run, inputs[i]) || producer < 0 || run->tasks[producer].state != SHARD_TASK_DONE)
             continue;
         shard__run_transition(run, producer, SHARD_TASK_READY, &cause);
+        shard__run_hold_successors(run, producer);
         shard__run_make_ready(run, producer);
     }
     /* From now on it waits for whatever of its predecessors is not done. */
     const int32_t *before = shard__csr_row(&workflow->predecessors, from);
     uint32_t missing = 0;
-    for (int32_t i = 0; i < shard__csr_count(&workflow->predecessors, from); i++)
+    int32_t before_count = shard__csr_count(&workflow->predecessors, from);
+    for (int32_t i = 0; i < before_count; i++)
         missing += run->tasks[before[i]].state != SHARD_TASK_DONE;
     if (missing == 0)
-        return SHARD_ENOENT; /* made by a task that it does not depend on, or by none: it can only look again later */
+        return SHARD_ENOENT;
+    for (int32_t i = 0; i < before_count; i++)
+        if (run->tasks[before[i]].state == SHARD_TASK_FAILED || run->tasks[before[i]].state == SHARD_TASK_SKIPPED)
+            run->skips[run->skip_count++] = before[i]; /* it skipped its dependents before this one was blocked */
     run->tasks[task].missing = missing;
     shard__run_transition(run, task, SHARD_TASK_BLOCKED, &cause);
     return 0;

@@ -58,11 +58,30 @@ void shard__run_release_successors(struct shard__run *run, int32_t task)
         predecessor_is_done(run, successors[i]);
 }
 
+static void predecessor_runs_again(struct shard__run *run, int32_t task)
+{
+    struct shard__task *hot = &run->tasks[task];
+    if (hot->state == SHARD_TASK_SPLIT) {
+        const struct shard__extra *extra = shard__run_extra(run, task);
+        for (int32_t i = 0; i < extra->subtask_count; i++)
+            predecessor_runs_again(run, extra->first_subtask + i);
+    } else if (hot->state == SHARD_TASK_BLOCKED) {
+        hot->missing++;
+    }
+}
+
+void shard__run_hold_successors(struct shard__run *run, int32_t task)
+{
+    const int32_t *successors = shard__csr_row(&run->workflow->successors, task);
+    for (int32_t i = 0; i < shard__csr_count(&run->workflow->successors, task); i++)
+        predecessor_runs_again(run, successors[i]);
+}
+
 static int done(struct shard__run *run, int32_t slot, double seconds)
 {
     int32_t task = run->attempts->slots[slot].task;
     int32_t host = run->attempts->slots[slot].host;
-    if (shard__run_reserve(run, 2) < 0 || shard__data_reserve_outputs(run, task) < 0)
+    if (shard__run_reserve_done(run, task) < 0)
         return SHARD_ENOMEM;
     struct shard__task *hot = &run->tasks[task];
     struct shard__cause cause = {.decision = SHARD_DECIDE_START,
@@ -79,25 +98,58 @@ static int done(struct shard__run *run, int32_t slot, double seconds)
         run->policy.port->after_success(run->policy.self, &run->view, task, host, seconds);
     const struct shard__extra *extra = shard__run_extra(run, task);
     if (extra != NULL && extra->parent >= 0)
-        return shard__run_subtask_done(run, extra->parent);
-    shard__run_release_successors(run, task);
+        shard__run_subtask_done(run, extra->parent);
+    else
+        shard__run_release_successors(run, task);
     return 0;
 }
 
-int shard__run_give_up(struct shard__run *run, int32_t task, const struct shard__cause *cause)
+/* A task is given up at most with its whole family; ranges halve at least, so that no family is deeper than 64. */
+int shard__run_reserve_give_up(struct shard__run *run, int32_t task)
 {
-    const struct shard__extra *extra = shard__run_extra(run, task);
-    int32_t parent = extra == NULL ? -1 : extra->parent;
-    if (shard__run_reserve(run, 1) < 0 ||
+    int32_t size = shard__run_family_size(run, task);
+    if (shard__run_reserve(run, size) < 0 || shard__effects_reserve(run->effects, size) < 0 ||
         shard__grow(run->context, &run->skips, &run->skip_capacity, (size_t)run->skip_count + 64, sizeof(*run->skips)) <
-            0 ||
-        (parent >= 0 && shard__run_reserve_family(run, parent) < 0))
+            0)
         return SHARD_ENOMEM;
+    return 0;
+}
+
+void shard__run_give_up_reserved(struct shard__run *run, int32_t task, const struct shard__cause *cause)
+{
+    static const struct shard__cause subtask_failed = {
+        .decision = SHARD_DECIDE_GIVE_UP, .reason = SHARD_REASON_PREDECESSOR_FAILED, .p_fail = NAN};
     shard__run_transition(run, task, SHARD_TASK_FAILED, cause);
     run->skips[run->skip_count++] = task;
     if (!run->keep_going && run->stop == SHARD__GO_ON)
         run->stop = SHARD__FAILING;
-    return parent >= 0 ? shard__run_subtask_failed(run, parent) : 0;
+    const struct shard__extra *extra = shard__run_extra(run, task);
+    int32_t parent = extra == NULL ? -1 : extra->parent;
+    if (parent < 0 || run->tasks[parent].state != SHARD_TASK_SPLIT)
+        return;
+    /* With a subtask its parent fails, and its siblings are cancelled. */
+    shard__run_give_up_reserved(run, parent, &subtask_failed);
+    shard__run_cancel_subtasks(run, parent);
+}
+
+int shard__run_give_up(struct shard__run *run, int32_t task, const struct shard__cause *cause)
+{
+    if (shard__run_reserve_give_up(run, task) < 0)
+        return SHARD_ENOMEM;
+    shard__run_give_up_reserved(run, task, cause);
+    return 0;
+}
+
+/* Of the hosts that are not gone, as far as it is known. */
+static int64_t largest_memory(const struct shard__run *run)
+{
+    int64_t largest = 0;
+    for (int32_t i = 0; i < run->cluster->host_count; i++) {
+        const struct shard__host *host = &run->cluster->hosts[i];
+        if (host->state < SHARD_HOST_LEFT && host->capacity.memory_bytes > largest)
+            largest = host->capacity.memory_bytes;
+    }
+    return largest;
 }
 
 /* More memory after it ran out, as far as the largest host goes. 0: no change. */
@@ -108,12 +160,7 @@ static int64_t more_memory(const struct shard__run *run, int32_t task, const str
     int64_t base = shard__run_need(run, task).memory_bytes;
     if (end->max_memory_bytes > base)
         base = end->max_memory_bytes;
-    int64_t largest = 0;
-    for (int32_t i = 0; i < run->cluster->host_count; i++) {
-        const struct shard__host *host = &run->cluster->hosts[i];
-        if (host->state < SHARD_HOST_LEFT && host->capacity.memory_bytes > largest)
-            largest = host->capacity.memory_bytes;
-    }
+    int64_t largest = largest_memory(run);
     double wanted = (double)base * run->rules->memory_growth;
     return wanted >= (double)largest ? largest : (int64_t)wanted;
 }
@@ -169,6 +216,8 @@ static void decide_after_failure(struct shard__run *run, int32_t task, int32_t h
     } else if (decision->kind != SHARD_DECIDE_GIVE_UP) {
         decide_by_budget(run, task, outcome, decision);
     }
+    if (decision->kind == SHARD_DECIDE_ESCALATE && decision->memory_bytes > largest_memory(run))
+        decision->memory_bytes = largest_memory(run); /* more would only be unplaceable */
     if (decision->kind == SHARD_DECIDE_WAIT && outcome == SHARD_OUTCOME_OUT_OF_MEMORY) {
         int64_t before = shard__run_need(run, task).memory_bytes;
         int64_t wanted = more_memory(run, task, end);
@@ -191,11 +240,13 @@ static int follow(struct shard__run *run, int32_t task, struct shard__cause *cau
     cause->reason = decision->reason;
     cause->value = decision->value;
     cause->limit = decision->limit;
-    if (decision->kind == SHARD_DECIDE_GIVE_UP)
-        return shard__run_give_up(run, task, cause);
+    if (decision->kind == SHARD_DECIDE_GIVE_UP) {
+        shard__run_give_up_reserved(run, task, cause);
+        return 0;
+    }
     if (decision->kind == SHARD_DECIDE_ESCALATE && decision->memory_bytes > 0)
         extra->memory_bytes = decision->memory_bytes;
-    extra->retry_ns = run->now_ns + shard__seconds_to_ns(decision->wait_seconds);
+    extra->retry_ns = shard__later_ns(run->now_ns, shard__seconds_to_ns(decision->wait_seconds));
     shard__run_transition(run, task, SHARD_TASK_BACKOFF, cause);
     return shard__heap_push(run->context, &run->backoff, (double)extra->retry_ns / 1e9, task);
 }
@@ -206,16 +257,12 @@ static int failed(struct shard__run *run, int32_t slot, const struct shard_attem
     int32_t task = run->attempts->slots[slot].task;
     int32_t host = run->attempts->slots[slot].host;
     struct shard__extra *extra = shard__run_make_extra(run, task);
-    if (extra == NULL || shard__run_reserve(run, 2) < 0 || shard__heap_reserve(run->context, &run->backoff, 1) < 0 ||
-        shard__grow(run->context, &run->skips, &run->skip_capacity, (size_t)run->skip_count + 64, sizeof(*run->skips)) <
-            0)
-        return SHARD_ENOMEM;
-    if (extra->parent >= 0 && shard__run_reserve_family(run, extra->parent) < 0)
+    if (extra == NULL || shard__heap_reserve(run->context, &run->backoff, 1) < 0 ||
+        shard__run_reserve_give_up(run, task) < 0)
         return SHARD_ENOMEM;
     char *detail = NULL;
     if (end->message != NULL && end->message[0] != '\0' && (detail = shard__strdup(run->context, end->message)) == NULL)
         return SHARD_ENOMEM;
-    extra = shard__run_extra(run, task);
     struct shard__cause cause = {
         .p_fail = (double)run->tasks[task].p_fail, .seconds = seconds, .outcome = outcome, .detail = detail};
     int is_blamed = outcome != SHARD_OUTCOME_CANCELLED && outcome != SHARD_OUTCOME_PREEMPTED;
@@ -248,8 +295,8 @@ int shard__run_attempt_ended(struct shard__run *run, int32_t slot, const struct 
 {
     const struct shard__attempt *attempt = &run->attempts->slots[slot];
     double seconds = end->seconds;
-    if (seconds <= 0 && attempt->started_ns > 0)
-        seconds = (double)(run->now_ns - attempt->started_ns) / 1e9;
+    if (!(seconds > 0 && isfinite(seconds)))
+        seconds = attempt->started_ns > 0 ? (double)(run->now_ns - attempt->started_ns) / 1e9 : 0;
     if (end->outcome == SHARD_OUTCOME_DONE)
         return done(run, slot, seconds);
     enum shard_outcome outcome = attempt->cancelled ? (enum shard_outcome)attempt->cancel_outcome : end->outcome;
@@ -261,11 +308,15 @@ int shard__run_cancel_attempt(struct shard__run *run, int32_t slot, enum shard_o
     struct shard__attempt *attempt = &run->attempts->slots[slot];
     if (attempt->cancelled)
         return 0;
+    if (attempt->phase == SHARD__ATTEMPT_STAGING) {
+        shard__run_unplace(run, slot, SHARD_REASON_REQUESTED);
+        return 0;
+    }
     if (shard__effects_reserve(run->effects, 1) < 0)
         return SHARD_ENOMEM;
     attempt->cancelled = 1;
     attempt->cancel_outcome = (uint8_t)outcome;
-    shard__attempts_set_deadline(run->attempts, slot, run->now_ns + run->rules->cancel_grace_ns);
+    shard__attempts_set_deadline(run->attempts, slot, shard__later_ns(run->now_ns, run->rules->cancel_grace_ns));
     if (attempt->phase == SHARD__ATTEMPT_STARTED || attempt->phase == SHARD__ATTEMPT_REATTACHING)
         shard__effects_add(run->effects, SHARD__EFFECT_CANCEL, run->number, slot);
     return 0;

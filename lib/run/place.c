@@ -23,6 +23,8 @@ static double key_of(struct shard__run *run, int32_t task)
 int shard__run_make_ready(struct shard__run *run, int32_t task)
 {
     int32_t profile = run->workflow->profile_of[shard__run_origin(run, task)];
+    if (run->ready_is_short)
+        return 0; /* the queues are made anew before they are used */
     /* Priority goes before every rank; ranks are seconds, so a year of them fits in between. */
     double key = key_of(run, task) - 1e8 * (double)run->workflow->profiles[profile].priority;
     if (shard__ready_push(&run->ready, profile, key, task) < 0)
@@ -41,8 +43,15 @@ static void flush_changed_hosts(struct shard__run *run)
     }
 }
 
-/* Whether any host that is not gone could hold the need, were it empty; and whether there is any such host at all. */
-static int someone_could_hold(const struct shard__run *run, const struct shard__need *need, int *ret_hosts)
+/* Whether a host could run the task, were it empty. */
+static int could_run(const struct shard__run *run, int32_t task, const struct shard__need *need, int32_t host)
+{
+    return shard__host_could_hold(&run->cluster->hosts[host], need) &&
+           (run->can_stage || shard__data_gate(run, task, host) != SHARD__GATE_STAGE);
+}
+
+/* Whether any host that is not gone could run the task; and whether there is any such host at all. */
+static int someone_could_run(const struct shard__run *run, int32_t task, const struct shard__need *need, int *ret_hosts)
 {
     *ret_hosts = 0;
     for (int32_t i = 0; i < run->cluster->host_count; i++) {
@@ -50,7 +59,7 @@ static int someone_could_hold(const struct shard__run *run, const struct shard__
         if (host->state >= SHARD_HOST_LEFT)
             continue;
         (*ret_hosts)++;
-        if (shard__host_could_hold(host, need))
+        if (could_run(run, task, need, i))
             return 1;
     }
     return 0;
@@ -61,11 +70,20 @@ static int give_up_unplaceable(struct shard__run *run, int32_t task)
 {
     int hosts;
     struct shard__need need = shard__run_need(run, task);
-    if (run->wait_for_hosts || someone_could_hold(run, &need, &hosts) || hosts == 0)
+    if (run->wait_for_hosts || someone_could_run(run, task, &need, &hosts) || hosts == 0)
         return 0;
     struct shard__cause cause = {.decision = SHARD_DECIDE_GIVE_UP, .reason = SHARD_REASON_UNPLACEABLE, .p_fail = NAN};
     int status = shard__run_give_up(run, task, &cause);
     return status < 0 ? status : 1;
+}
+
+/* Those that wait are looked at again then, or before. */
+static void look_within(struct shard__run *run, double seconds)
+{
+    /* Not so soon that no time passes in between. */
+    int64_t at_ns = shard__later_ns(run->now_ns, shard__seconds_to_ns(seconds < 0.001 ? 0.001 : seconds));
+    if (at_ns < run->look_ns)
+        run->look_ns = at_ns;
 }
 
 static int hold(struct shard__run *run, int32_t task, const struct shard_decision *decision)
@@ -73,10 +91,7 @@ static int hold(struct shard__run *run, int32_t task, const struct shard_decisio
     if (shard__grow(run->context, &run->held, &run->held_capacity, (size_t)run->held_count + 1, sizeof(*run->held)) < 0)
         return SHARD_ENOMEM;
     run->held[run->held_count++] = task;
-    double seconds = decision->wait_seconds > 0 ? decision->wait_seconds : 1;
-    int64_t until_ns = run->now_ns + shard__seconds_to_ns(seconds);
-    if (run->held_count == 1 || until_ns < run->held_until_ns)
-        run->held_until_ns = until_ns;
+    look_within(run, decision->wait_seconds > 0 ? decision->wait_seconds : 1);
     struct shard__task *hot = &run->tasks[task];
     hot->decision = SHARD_DECIDE_WAIT;
     hot->reason = (unsigned)decision->reason & 0xffu;
@@ -87,18 +102,19 @@ static int hold(struct shard__run *run, int32_t task, const struct shard_decisio
 /* Takes held tasks and blocked profiles up again when something has changed since. */
 static int look_again(struct shard__run *run)
 {
-    int changed = run->cluster->changes != run->seen_changes;
-    run->seen_changes = run->cluster->changes;
-    if (changed)
+    int look = run->cluster->changes != run->seen_changes || run->now_ns >= run->look_ns;
+    if (look)
         run->blocked_left = run->ready.blocked_count;
-    int32_t count = run->blocked_left < MOST_AT_ONCE ? run->blocked_left : MOST_AT_ONCE;
-    if (shard__ready_unblock(&run->ready, count) < 0) {
-        run->seen_changes = -1;
-        return SHARD_ENOMEM;
+    if (run->blocked_left > 0) {
+        int32_t most = run->blocked_left < MOST_AT_ONCE ? run->blocked_left : MOST_AT_ONCE;
+        if (shard__ready_unblock(&run->ready, most) < 0)
+            return SHARD_ENOMEM;
+        run->blocked_left -= most;
     }
-    run->blocked_left -= count;
-    if (!changed && run->now_ns < run->held_until_ns)
+    if (!look)
         return 0;
+    run->seen_changes = run->cluster->changes;
+    run->look_ns = INT64_MAX;
     /* At most HELD_OF_A_PROFILE of each profile are held, so all of them can be looked at. */
     while (run->held_count > 0) {
         int32_t task = run->held[--run->held_count];
@@ -138,6 +154,7 @@ static int start(struct shard__run *run, int32_t profile, int32_t task, const st
         shard__attempts_reserve(run->attempts) < 0 || shard__effects_reserve(run->effects, 1) < 0)
         return SHARD_ENOMEM;
     enum shard__gate gate = shard__data_gate(run, task, decision->host);
+    shard__ready_pop(&run->ready, profile);
     if (extra != NULL)
         extra->memory_bytes = decision->memory_bytes;
     struct shard__need need = shard__run_need(run, task);
@@ -153,7 +170,6 @@ static int start(struct shard__run *run, int32_t profile, int32_t task, const st
                                  .p_fail = decision->p_fail,
                                  .value = decision->value,
                                  .limit = decision->limit};
-    shard__ready_pop(&run->ready, profile);
     if (gate == SHARD__GATE_STAGE) {
         attempt->phase = SHARD__ATTEMPT_STAGING;
         shard__run_transition(run, task, SHARD_TASK_STAGING, &cause);
@@ -197,7 +213,8 @@ static void ask(struct shard__run *run, int32_t task, struct shard_decision *dec
 {
     *decision = (struct shard_decision){.struct_size = sizeof(*decision), .host = -1, .p_fail = NAN};
     int parts = shard__workflow_profile(run->workflow, shard__run_origin(run, task))->parts;
-    if (parts > 1 && shard__run_extra(run, task) == NULL && shard__run_check_split(run, task, parts) == 0) {
+    if (parts > 1 && task < run->workflow->task_count && run->tasks[task].attempt == 0 &&
+        shard__run_check_split(run, task, parts) == 0) {
         decision->kind = SHARD_DECIDE_SPLIT;
         decision->parts = parts;
         decision->reason = SHARD_REASON_PARTS_ASKED;
@@ -233,6 +250,9 @@ static int wait(struct shard__run *run, int32_t profile, int32_t task, const str
     hot->reason = (unsigned)decision->reason & 0xffu;
     hot->value = (float)decision->value;
     if (decision->reason == SHARD_REASON_NO_CAPACITY || *held_in_row >= HELD_OF_A_PROFILE) {
+        /* Where nothing runs, nothing will end and change that: only time can. */
+        if (decision->reason != SHARD_REASON_NO_CAPACITY || run->attempts->active == 0)
+            look_within(run, 1);
         *held_in_row = 0;
         shard__ready_block(&run->ready, profile);
         return 0;
@@ -241,6 +261,44 @@ static int wait(struct shard__run *run, int32_t profile, int32_t task, const str
     status = hold(run, task, decision);
     if (status == 0)
         shard__ready_pop(&run->ready, profile);
+    return status;
+}
+
+/* Whether an input is lost for good: who makes it was given up. */
+static int is_lost_for_good(const struct shard__run *run, int32_t task)
+{
+    int32_t from = shard__run_origin(run, task);
+    const int32_t *inputs = shard__csr_row(&run->workflow->inputs, from);
+    for (int32_t i = 0; i < shard__csr_count(&run->workflow->inputs, from); i++) {
+        int32_t producer = run->workflow->data_producer[inputs[i]];
+        if (shard__data_volume(run, inputs[i]) < 0 && producer >= 0 && run->tasks[producer].state >= SHARD_TASK_FAILED)
+            return 1;
+    }
+    return 0;
+}
+
+/* A task of which an input is nowhere. 0: it waits for that, or is given up; or SHARD_ENOMEM. */
+static int wait_for_data(struct shard__run *run, int32_t profile, int32_t task)
+{
+    static const struct shard__cause lost = {
+        .decision = SHARD_DECIDE_GIVE_UP, .reason = SHARD_REASON_PREDECESSOR_FAILED, .p_fail = NAN};
+    static const struct shard_decision later = {.reason = SHARD_REASON_INPUT_LOST, .wait_seconds = 3600};
+    shard__ready_pop(&run->ready, profile); /* first, since its producers may come before it in the queue */
+    int status = shard__data_remake(run, task);
+    if (status == SHARD_ENOENT && is_lost_for_good(run, task)) {
+        status = shard__run_give_up(run, task, &lost);
+    } else if (status == SHARD_ENOENT) {
+        /* Made by a task that it does not depend on, or by none: it is looked at again when that has changed. */
+        if (run->tasks[task].reason != SHARD_REASON_INPUT_LOST) {
+            char name[128];
+            shard__run_task_name(run, task, name, sizeof(name));
+            shard__effects_warn(run->effects, run->number, task, SHARD_EGATE, "task '%s': an input is on no volume",
+                                name);
+        }
+        status = hold(run, task, &later);
+    }
+    if (status < 0)
+        shard__run_make_ready(run, task);
     return status;
 }
 
@@ -261,21 +319,26 @@ static int place_one(struct shard__run *run, int32_t profile, int32_t task, int 
             *held_in_row = 0;
             return status < 0 ? status : 1;
         }
-        /* It stays in the queue, where it is passed over while it is blocked: what is first there now may be the
-           producer that was just made ready. */
-        status = shard__data_remake(run, task);
-        if (status != SHARD_ENOENT)
-            return status;
-        decision.reason = SHARD_REASON_INPUT_LOST;
+        return wait_for_data(run, profile, task);
     } else if (decision.kind == SHARD_DECIDE_SPLIT) {
-        status = shard__run_split(run, task, decision.parts, &cause);
-        if (status == 0)
-            shard__ready_pop(&run->ready, profile);
-        return status;
+        /* It stays in the queue, where its subtasks may stand before it, and is taken out as one that is not ready. */
+        return shard__run_split(run, task, decision.parts, &cause);
     } else if (decision.kind == SHARD_DECIDE_GIVE_UP) {
         return shard__run_give_up(run, task, &cause);
     }
     return wait(run, profile, task, &decision, held_in_row);
+}
+
+/* Said once: there are ready tasks, and no host that could ever take one. */
+static void tell_no_hosts(struct shard__run *run)
+{
+    if (run->told_no_hosts || run->attempts->active > 0)
+        return;
+    for (int32_t i = 0; i < run->cluster->host_count; i++)
+        if (run->cluster->hosts[i].state < SHARD_HOST_LEFT)
+            return;
+    run->told_no_hosts = 1;
+    shard__effects_warn(run->effects, run->number, -1, SHARD_EHOST, "there is no host: tasks wait for one that joins");
 }
 
 int shard__run_place(struct shard__run *run, int32_t most)
@@ -293,8 +356,10 @@ int shard__run_place(struct shard__run *run, int32_t most)
             shard__ready_pop(&run->ready, profile); /* cancelled, split or blocked while it stood in the queue */
             continue;
         }
-        if (run->cluster->open_count == 0)
+        if (run->cluster->open_count == 0) {
+            tell_no_hosts(run);
             break;
+        }
         int status = place_one(run, profile, task, &held_in_row);
         if (status < 0)
             return status;
@@ -325,12 +390,13 @@ int shard__run_staged(struct shard__run *run, int32_t slot)
     if (shard__run_reserve(run, 1) < 0)
         return SHARD_ENOMEM;
     enum shard__gate gate = shard__data_gate(run, task, attempt->host);
-    if (gate == SHARD__GATE_STAGE)
-        return shard__data_stage(run, slot);
-    if (gate == SHARD__GATE_LOST || run->stop != SHARD__GO_ON) {
+    int may_start = run->stop == SHARD__GO_ON && run->cluster->hosts[attempt->host].state == SHARD_HOST_UP;
+    if (gate == SHARD__GATE_LOST || !may_start) {
         shard__run_unplace(run, slot, gate == SHARD__GATE_LOST ? SHARD_REASON_INPUT_LOST : SHARD_REASON_REQUESTED);
         return 0;
     }
+    if (gate == SHARD__GATE_STAGE)
+        return shard__data_stage(run, slot);
     struct shard__cause cause = {
         .decision = SHARD_DECIDE_START, .reason = SHARD_REASON_STAGED, .p_fail = (double)hot->p_fail};
     attempt->phase = SHARD__ATTEMPT_RECORDED;

@@ -39,10 +39,13 @@ int shard__ready_push(struct shard__ready *ready, int32_t profile, double key, i
 /* The first task of all profiles that are not blocked, and its profile; -1: none. */
 int32_t shard__ready_first(struct shard__ready *ready, int32_t *ret_profile);
 
-/* Takes the first task of a profile out, the one that shard__ready_first() gave. */
+/*
+ * Takes the first task of a profile out, the one that shard__ready_first() gave. Nothing may have been pushed since: a
+ * new one may have come before it.
+ */
 void shard__ready_pop(struct shard__ready *ready, int32_t profile);
 
-/* Leaves a profile out until shard__ready_unblock(), which takes up to `most` of them up again. */
+/* Leaves a profile out until shard__ready_unblock(), which takes up the `most` that were left out first. */
 void shard__ready_block(struct shard__ready *ready, int32_t profile);
 int shard__ready_unblock(struct shard__ready *ready, int32_t most);
 

@@ -50,22 +50,26 @@ static int check_rows(const struct shard_run_image *image, int32_t *ret_task_cou
     return 0;
 }
 
-/* The engine's id of a host of the records; a host that is not there any more comes back as a ghost. */
-static int32_t find_host(struct shard__run *run, const struct shard_run_image *image, int32_t number)
+/* The engine's id of a host of the records, -1: none; a host that is not there any more comes back as a ghost. */
+static int find_host(struct shard__run *run, const struct shard_run_image *image, int32_t number, int32_t *ret_host)
 {
+    *ret_host = -1;
     if (number < 0 || image->hosts[number] == NULL)
-        return -1;
+        return 0;
     int32_t host = shard__cluster_find_host(run->cluster, image->hosts[number]);
-    return host >= 0 ? host : shard__cluster_add_ghost(run->cluster, image->hosts[number]);
+    if (host < 0)
+        host = shard__cluster_add_ghost(run->cluster, image->hosts[number]);
+    if (host < 0)
+        return host;
+    *ret_host = host;
+    return 0;
 }
 
 static int restore_hosts(struct shard__run *run, const struct shard_run_image *image)
 {
     for (int32_t i = 0; i < image->host_count; i++) {
-        int32_t host = find_host(run, image, i);
-        if (host == SHARD_ENOMEM)
-            return SHARD_ENOMEM;
-        if (shard__run_number_host(run, host, i) < 0)
+        int32_t host;
+        if (find_host(run, image, i, &host) < 0 || shard__run_number_host(run, host, i) < 0)
             return SHARD_ENOMEM;
     }
     return 0;
@@ -118,8 +122,8 @@ static int restore_attempt(struct shard__run *run, const struct shard_task_row *
 static int restore_row(struct shard__run *run, const struct shard_run_image *image, const struct shard_task_row *row)
 {
     struct shard__task *hot = &run->tasks[row->task];
-    int32_t host = find_host(run, image, row->host);
-    if (host == SHARD_ENOMEM || restore_extra(run, row) < 0)
+    int32_t host;
+    if (find_host(run, image, row->host, &host) < 0 || restore_extra(run, row) < 0)
         return SHARD_ENOMEM;
     hot->version = row->version;
     hot->host = host;
@@ -137,11 +141,42 @@ static int restore_row(struct shard__run *run, const struct shard_run_image *ima
     if (row->state == SHARD_TASK_RUNNING)
         return restore_attempt(run, row, host);
     if (row->state == SHARD_TASK_DONE && row->task < run->workflow->task_count && host >= 0) {
-        if (shard__data_reserve_outputs(run, row->task) < 0)
+        if (shard__data_reserve_outputs(run, row->task, 1) < 0)
             return SHARD_ENOMEM;
         /* What a ghost's own volume had is not known to be anywhere; what lay on the common one is there. */
         if (run->cluster->hosts[host].state < SHARD_HOST_LEFT || run->cluster->volume_count == 1)
             shard__data_outputs_are_on(run, row->task, host);
+    }
+    return 0;
+}
+
+/*
+ * What was being cancelled when the process ended: a task that was cancelled by itself, or as a part of one that goes
+ * on, was so with the whole run; and what is left of a family that was given up has to end too.
+ */
+static int resume_cancelling(struct shard__run *run)
+{
+    for (int32_t i = 0; i < run->task_count; i++) {
+        const struct shard__extra *extra = shard__run_extra(run, i);
+        int is_part = extra != NULL && extra->parent >= 0;
+        if (run->tasks[i].state == SHARD_TASK_CANCELLED &&
+            (!is_part || run->tasks[extra->parent].state == SHARD_TASK_SPLIT))
+            run->stop = SHARD__CANCELLING;
+    }
+    for (int32_t i = 0; i < run->task_count; i++) {
+        const struct shard__extra *extra = shard__run_extra(run, i);
+        int is_orphan = extra != NULL && extra->parent >= 0 && run->tasks[extra->parent].state > SHARD_TASK_DONE;
+        if (is_orphan && run->tasks[i].state == SHARD_TASK_SPLIT)
+            is_orphan = 0; /* went with its parent */
+        if (run->tasks[i].state == SHARD_TASK_RUNNING && (is_orphan || run->stop == SHARD__CANCELLING) &&
+            shard__run_cancel_attempt(run, run->tasks[i].slot, SHARD_OUTCOME_CANCELLED) < 0)
+            return SHARD_ENOMEM;
+        if (is_orphan && run->tasks[i].state < SHARD_TASK_RUNNING) {
+            static const struct shard__cause cause = {.reason = SHARD_REASON_PREDECESSOR_FAILED, .p_fail = NAN};
+            if (shard__run_reserve(run, 1) < 0)
+                return SHARD_ENOMEM;
+            shard__run_transition(run, i, SHARD_TASK_CANCELLED, &cause);
+        }
     }
     return 0;
 }
@@ -156,7 +191,8 @@ static int derive(struct shard__run *run)
         struct shard__task *hot = &run->tasks[i];
         struct shard__extra *extra = shard__run_extra(run, i);
         if (hot->state == SHARD_TASK_NONE || hot->state == SHARD_TASK_BACKOFF || hot->state == SHARD_TASK_READY)
-            shard__run_settle(run, i);
+            if (shard__run_settle(run, i) < 0)
+                return SHARD_ENOMEM;
         if (hot->state == SHARD_TASK_FAILED || hot->state == SHARD_TASK_SKIPPED)
             run->skips[run->skip_count++] = i;
         if (hot->state == SHARD_TASK_FAILED && !run->keep_going)
@@ -179,8 +215,11 @@ static int count_joins(struct shard__run *run)
         for (int32_t j = 0; extra != NULL && j < extra->subtask_count; j++)
             missing += run->tasks[extra->first_subtask + j].state != SHARD_TASK_DONE;
         run->tasks[i].missing = missing;
-        if (missing == 0 && (extra == NULL || shard__run_reserve(run, 2) < 0 || shard__run_join(run, i) < 0))
+        if (missing > 0 || extra == NULL)
+            continue;
+        if (shard__run_reserve_done(run, i) < 0)
             return SHARD_ENOMEM;
+        shard__run_join(run, i);
     }
     return 0;
 }
@@ -198,7 +237,7 @@ int shard__run_restore(struct shard__run *run, const struct shard_run_image *ima
             return SHARD_ENOMEM;
     run->next_seq = image->last_seq + 1;
     run->started_ns = run->now_ns;
-    if (derive(run) < 0)
+    if (derive(run) < 0 || count_joins(run) < 0)
         return SHARD_ENOMEM;
-    return count_joins(run);
+    return resume_cancelling(run);
 }

@@ -27,6 +27,7 @@ int shard__run_new(const struct shard__run_config *config, struct shard__run **r
     run->wait_for_hosts = config->spec->wait_for_hosts;
     run->priority = config->spec->priority;
     run->seen_changes = -1;
+    run->look_ns = INT64_MAX;
     run->next_seq = 1;
     run->free_place = -1;
     shard__random_seed(&run->random, context->config.seed ^ shard__hash_int((uint64_t)config->number + 1));
@@ -54,7 +55,7 @@ void shard__run_free(struct shard__run *run)
     if (run == NULL)
         return;
     shard_context *context = run->context;
-    if (run->workflow != NULL && run->policy.port->detach != NULL)
+    if (run->is_attached && run->policy.port->detach != NULL)
         run->policy.port->detach(run->policy.self, &run->view);
     if (run->workflow != NULL)
         shard__data_free(run);
@@ -102,6 +103,7 @@ int shard__run_take_workflow(struct shard__run *run, shard_workflow *workflow, i
         run->tasks[i] = (struct shard__task){.host = -1, .slot = -1, .p_fail = NAN};
     run->task_count = task_count;
     run->by_state[SHARD_TASK_NONE] = task_count;
+    run->is_attached = 1;
     if (run->policy.port->attach != NULL)
         run->policy.port->attach(run->policy.self, &run->view);
     return 0;
@@ -147,6 +149,7 @@ static int rebuild_ready(struct shard__run *run)
 {
     shard__ready_free(&run->ready);
     run->held_count = 0;
+    run->blocked_left = 0;
     run->backoff.count = 0;
     if (shard__ready_init(&run->ready, run->context, run->workflow->profile_count) < 0)
         return SHARD_ENOMEM;
@@ -174,6 +177,12 @@ static int end_backoffs(struct shard__run *run)
     return 0;
 }
 
+static int32_t family_of_successor(const struct shard__run *run, int32_t task, int32_t index)
+{
+    int32_t successor = shard__csr_row(&run->workflow->successors, task)[index];
+    return run->tasks[successor].state == SHARD_TASK_SPLIT ? shard__run_family_size(run, successor) : 0;
+}
+
 /* Skips what depends on tasks that failed. Each pass of the loop either finishes a task of the stack or changes
  * nothing. */
 static int skip_dependents(struct shard__run *run)
@@ -182,17 +191,28 @@ static int skip_dependents(struct shard__run *run)
     while (run->skip_count > 0) {
         int32_t task = run->skips[run->skip_count - 1];
         int32_t count = task < run->workflow->task_count ? shard__csr_count(&run->workflow->successors, task) : 0;
-        if (shard__run_reserve(run, count) < 0 ||
+        int32_t families = 0;
+        for (int32_t i = 0; i < count; i++)
+            families += family_of_successor(run, task, i);
+        if (shard__run_reserve(run, count + families) < 0 || shard__effects_reserve(run->effects, families) < 0 ||
             shard__grow(run->context, &run->skips, &run->skip_capacity, (size_t)(run->skip_count + count),
                         sizeof(*run->skips)) < 0)
             return SHARD_ENOMEM;
         run->skip_count--;
         const int32_t *successors = shard__csr_row(&run->workflow->successors, task);
         for (int32_t i = 0; task < run->workflow->task_count && i < count; i++) {
-            if (run->tasks[successors[i]].state != SHARD_TASK_BLOCKED)
+            int32_t successor = successors[i];
+            if (run->tasks[successor].state == SHARD_TASK_BLOCKED) {
+                shard__run_transition(run, successor, SHARD_TASK_SKIPPED, &cause);
+            } else if (run->tasks[successor].state == SHARD_TASK_SPLIT &&
+                       shard__run_has_blocked_subtask(run, successor)) {
+                /* A subtask waits for data that was to be made again. */
+                shard__run_transition(run, successor, SHARD_TASK_FAILED, &cause);
+                shard__run_cancel_subtasks(run, successor);
+            } else {
                 continue;
-            shard__run_transition(run, successors[i], SHARD_TASK_SKIPPED, &cause);
-            run->skips[run->skip_count++] = successors[i];
+            }
+            run->skips[run->skip_count++] = successor;
         }
     }
     return 0;
@@ -209,15 +229,18 @@ int shard__run_advance(struct shard__run *run)
 
 int64_t shard__run_next_ns(const struct shard__run *run)
 {
-    int64_t next = INT64_MAX;
+    if (run->ready_is_short || run->skip_count > 0)
+        return run->now_ns; /* for want of memory */
     if (run->stop != SHARD__GO_ON)
-        return next;
-    if (run->blocked_left > 0)
+        return INT64_MAX;
+    if (run->blocked_left > 0 && run->cluster->open_count > 0)
         return run->now_ns;
-    if (run->backoff.count > 0)
-        next = (int64_t)(run->backoff.items[0].key * 1e9) + 1;
-    if (run->held_count > 0 && run->held_until_ns < next)
-        next = run->held_until_ns;
+    int64_t next = run->look_ns;
+    if (run->backoff.count > 0 && run->backoff.items[0].key < 9e9) {
+        int64_t backoff_ns = (int64_t)(run->backoff.items[0].key * 1e9) + 1;
+        if (backoff_ns < next)
+            next = backoff_ns;
+    }
     return next;
 }
 

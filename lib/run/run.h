@@ -67,7 +67,8 @@ struct shard__run {
     struct shard__effects *effects;
     struct shard_policy_handle policy;
     const struct shard__rules *rules;
-    int can_stage; /* the executor brings data */
+    int can_stage;   /* the executor brings data */
+    int is_attached; /* the policy knows of it */
 
     int32_t number;
     char *name;
@@ -91,8 +92,9 @@ struct shard__run {
     int32_t *held;              /* ready tasks that the policy made wait */
     size_t held_capacity;
     int32_t held_count;
-    int64_t held_until_ns;
-    int ready_is_short;   /* a ready task is not in the queues for want of memory: advance makes them anew */
+    int64_t look_ns;    /* when those that wait are looked at again though nothing changes; INT64_MAX: never */
+    int ready_is_short; /* a ready task is not in the queues for want of memory: advance makes them anew */
+    int told_no_hosts;
     int64_t seen_changes; /* of the cluster, when held and blocked tasks were last looked at */
     int32_t blocked_left; /* blocked profiles that are to be looked at again, since something has changed */
     int32_t *skips;       /* failed tasks whose successors are not skipped yet */
@@ -220,20 +222,28 @@ void shard__run_prefetch(const struct shard__run *run, int32_t task, int depth);
 int shard__run_cancel_attempt(struct shard__run *run, int32_t slot, enum shard_outcome outcome);
 /* Fails a task that has no attempt under way, and with it the join that it is part of. */
 int shard__run_give_up(struct shard__run *run, int32_t task, const struct shard__cause *cause);
-/* A task is done: its successors have one less to wait for. */
+/* The same when shard__run_reserve_give_up() was called and nothing recorded since: cannot fail. */
+void shard__run_give_up_reserved(struct shard__run *run, int32_t task, const struct shard__cause *cause);
+int shard__run_reserve_give_up(struct shard__run *run, int32_t task);
+/* A task is done: its successors have one less to wait for. It runs again: those that still wait have one more. */
 void shard__run_release_successors(struct shard__run *run, int32_t task);
+void shard__run_hold_successors(struct shard__run *run, int32_t task);
 
 /* ---- split.c ---- */
 int shard__run_split(struct shard__run *run, int32_t task, int32_t parts, const struct shard__cause *cause);
 int shard__run_check_split(const struct shard__run *run, int32_t task, int32_t parts);
-/* A subtask is done; its parent may be. */
-int shard__run_subtask_done(struct shard__run *run, int32_t parent);
-/* All subtasks are done: the merge step may run, or the task is done. */
-int shard__run_join(struct shard__run *run, int32_t task);
-/* A subtask was given up: so is its parent, and its siblings are cancelled. The family was reserved. */
-int shard__run_subtask_failed(struct shard__run *run, int32_t parent);
-/* Room for the records and effects that the failure of a subtask may need. */
-int shard__run_reserve_family(struct shard__run *run, int32_t parent);
+/* Room for the end of a task and of all joins that end with it. */
+int shard__run_reserve_done(struct shard__run *run, int32_t task);
+/* A subtask is done; its parent may be. Reserved before. */
+void shard__run_subtask_done(struct shard__run *run, int32_t parent);
+/* All subtasks are done: the merge step may run, or the task is done. Reserved before. */
+void shard__run_join(struct shard__run *run, int32_t task);
+/* Cancels the subtasks of a task that is none any more. Reserved before. */
+void shard__run_cancel_subtasks(struct shard__run *run, int32_t parent);
+/* How many tasks there are in the family of a task: itself, when it is no subtask and was not split. */
+int32_t shard__run_family_size(const struct shard__run *run, int32_t task);
+/* Whether a task waits for lost data, itself or one of its subtasks. */
+int shard__run_has_blocked_subtask(const struct shard__run *run, int32_t task);
 
 /* ---- data.c: the data gate ---- */
 int shard__data_init(struct shard__run *run);
@@ -242,8 +252,8 @@ int shard__data_add(struct shard__run *run, int32_t data, int32_t volume);
 void shard__data_drop(struct shard__run *run, int32_t data, int32_t volume);
 /* Drops what lay on a volume. */
 void shard__data_drop_volume(struct shard__run *run, int32_t volume);
-/* Room for the outputs of a task, and where they are once it is done. */
-int shard__data_reserve_outputs(struct shard__run *run, int32_t task);
+/* Room for the outputs of a task and of the joins above it, and where they are once it is done. */
+int shard__data_reserve_outputs(struct shard__run *run, int32_t task, int32_t levels);
 void shard__data_outputs_are_on(struct shard__run *run, int32_t task, int32_t host);
 /* What the gate says of a task on a host. */
 enum shard__gate { SHARD__GATE_OPEN, SHARD__GATE_STAGE, SHARD__GATE_LOST };
@@ -251,7 +261,10 @@ enum shard__gate shard__data_gate(const struct shard__run *run, int32_t task, in
 double shard__data_staging_seconds(const struct shard__run *run, int32_t task, int32_t host);
 /* Asks for what an attempt misses on its host; counts it in the attempt. */
 int shard__data_stage(struct shard__run *run, int32_t slot);
-/* Runs the producers of a ready task's lost inputs again; the task is blocked then. */
+/*
+ * Runs the producers of a ready task's lost inputs again; the task is blocked then. SHARD_ENOENT: it depends on none of
+ * them, and stays ready.
+ */
 int shard__data_remake(struct shard__run *run, int32_t task);
 int shard__data_is_everywhere(const struct shard__run *run, int32_t data);
 int32_t shard__data_volume(const struct shard__run *run, int32_t data);

@@ -89,21 +89,30 @@ int shard__run_split(struct shard__run *run, int32_t task, int32_t parts, const 
     return 0;
 }
 
-int shard__run_subtask_done(struct shard__run *run, int32_t parent)
+int shard__run_reserve_done(struct shard__run *run, int32_t task)
 {
-    struct shard__task *hot = &run->tasks[parent];
-    if (hot->state != SHARD_TASK_SPLIT || --hot->missing > 0)
-        return 0;
-    return shard__run_join(run, parent);
+    int32_t levels = 1;
+    const struct shard__extra *extra = shard__run_extra(run, task);
+    for (; extra != NULL && extra->parent >= 0; extra = shard__run_extra(run, extra->parent))
+        levels++;
+    return shard__run_reserve(run, levels) < 0 ? SHARD_ENOMEM : shard__data_reserve_outputs(run, task, levels);
 }
 
-int shard__run_join(struct shard__run *run, int32_t task)
+void shard__run_subtask_done(struct shard__run *run, int32_t parent)
+{
+    struct shard__task *hot = &run->tasks[parent];
+    if (hot->state == SHARD_TASK_SPLIT && --hot->missing == 0)
+        shard__run_join(run, parent);
+}
+
+void shard__run_join(struct shard__run *run, int32_t task)
 {
     struct shard__cause cause = {.reason = SHARD_REASON_SUBTASKS_DONE, .p_fail = NAN};
     const struct shard__extra *extra = shard__run_extra(run, task);
     if (shard__workflow_profile(run->workflow, shard__run_origin(run, task))->has_merge) {
         shard__run_transition(run, task, SHARD_TASK_READY, &cause);
-        return shard__run_make_ready(run, task);
+        shard__run_make_ready(run, task);
+        return;
     }
     cause.outcome = SHARD_OUTCOME_DONE;
     /* What it made lies where its last subtask ran. */
@@ -113,44 +122,66 @@ int shard__run_join(struct shard__run *run, int32_t task)
     if (host >= 0)
         shard__data_outputs_are_on(run, task, host);
     if (extra->parent >= 0)
-        return shard__run_subtask_done(run, extra->parent);
-    shard__run_release_successors(run, task);
+        shard__run_subtask_done(run, extra->parent);
+    else
+        shard__run_release_successors(run, task);
+}
+
+/* The tasks below one. */
+static int32_t count_below(const struct shard__run *run, int32_t task)
+{
+    const struct shard__extra *extra = shard__run_extra(run, task);
+    int32_t count = extra == NULL ? 0 : extra->subtask_count;
+    for (int32_t i = 0, subtasks = count; i < subtasks; i++)
+        count += count_below(run, extra->first_subtask + i);
+    return count;
+}
+
+int32_t shard__run_family_size(const struct shard__run *run, int32_t task)
+{
+    const struct shard__extra *extra = shard__run_extra(run, task);
+    while (extra != NULL && extra->parent >= 0) {
+        task = extra->parent;
+        extra = shard__run_extra(run, task);
+    }
+    return 1 + count_below(run, task);
+}
+
+int shard__run_has_blocked_subtask(const struct shard__run *run, int32_t task)
+{
+    const struct shard__extra *extra = shard__run_extra(run, task);
+    if (run->tasks[task].state != SHARD_TASK_SPLIT)
+        return run->tasks[task].state == SHARD_TASK_BLOCKED;
+    for (int32_t i = 0; i < extra->subtask_count; i++)
+        if (shard__run_has_blocked_subtask(run, extra->first_subtask + i))
+            return 1;
     return 0;
 }
 
-int shard__run_reserve_family(struct shard__run *run, int32_t parent)
-{
-    const struct shard__extra *extra = shard__run_extra(run, parent);
-    if (shard__run_reserve(run, extra->subtask_count + 2) < 0 ||
-        shard__effects_reserve(run->effects, extra->subtask_count) < 0)
-        return SHARD_ENOMEM;
-    return extra->parent >= 0 ? shard__run_reserve_family(run, extra->parent) : 0;
-}
-
-static int cancel_subtasks(struct shard__run *run, int32_t parent);
-
 /* Cancels a subtask that has not ended. Reserved before. */
-static int cancel_sibling(struct shard__run *run, int32_t task)
+static void cancel_sibling(struct shard__run *run, int32_t task)
 {
     const struct shard__cause cause = {.reason = SHARD_REASON_PREDECESSOR_FAILED, .p_fail = NAN};
     struct shard__task *hot = &run->tasks[task];
     switch ((enum shard_task_state)hot->state) {
     case SHARD_TASK_RUNNING:
-        return shard__run_cancel_attempt(run, hot->slot, SHARD_OUTCOME_CANCELLED);
+        (void)shard__run_cancel_attempt(run, hot->slot, SHARD_OUTCOME_CANCELLED);
+        break;
     case SHARD_TASK_STAGING:
         run->in_flight--;
         shard__attempts_close(run->attempts, hot->slot);
         hot->slot = -1;
         shard__run_transition(run, task, SHARD_TASK_CANCELLED, &cause);
-        return 0;
+        break;
     case SHARD_TASK_BLOCKED:
     case SHARD_TASK_READY:
     case SHARD_TASK_BACKOFF:
         shard__run_transition(run, task, SHARD_TASK_CANCELLED, &cause);
-        return 0;
+        break;
     case SHARD_TASK_SPLIT:
         shard__run_transition(run, task, SHARD_TASK_CANCELLED, &cause);
-        return cancel_subtasks(run, task);
+        shard__run_cancel_subtasks(run, task);
+        break;
     case SHARD_TASK_NONE:
     case SHARD_TASK_DONE:
     case SHARD_TASK_FAILED:
@@ -158,26 +189,11 @@ static int cancel_sibling(struct shard__run *run, int32_t task)
     case SHARD_TASK_CANCELLED:
         break;
     }
-    return 0;
 }
 
-static int cancel_subtasks(struct shard__run *run, int32_t parent)
+void shard__run_cancel_subtasks(struct shard__run *run, int32_t parent)
 {
     const struct shard__extra *extra = shard__run_extra(run, parent);
-    int32_t first = extra->first_subtask, count = extra->subtask_count;
-    if (shard__run_reserve(run, count + 1) < 0 || shard__effects_reserve(run->effects, count) < 0)
-        return SHARD_ENOMEM;
-    for (int32_t i = 0; i < count; i++)
-        (void)cancel_sibling(run, first + i);
-    return 0;
-}
-
-int shard__run_subtask_failed(struct shard__run *run, int32_t parent)
-{
-    if (run->tasks[parent].state != SHARD_TASK_SPLIT)
-        return 0;
-    struct shard__cause cause = {
-        .decision = SHARD_DECIDE_GIVE_UP, .reason = SHARD_REASON_PREDECESSOR_FAILED, .p_fail = NAN};
-    int status = shard__run_give_up(run, parent, &cause);
-    return status < 0 ? status : cancel_subtasks(run, parent);
+    for (int32_t i = 0; i < extra->subtask_count; i++)
+        cancel_sibling(run, extra->first_subtask + i);
 }
