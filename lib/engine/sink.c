@@ -230,9 +230,11 @@ static int next_store_answer(shard_sink *sink, struct shard_answer *ret_answer)
     return 0;
 }
 
-/* Waits until the descriptor is readable or `deadline_ns` is over (below 0: never). 1, 0 or SHARD_EIO. */
+/* Waits until the descriptor is readable or the time is over (below 0: never). 1, 0 or SHARD_EIO. */
 static int wait_readable(shard_sink *sink, int timeout_ms)
 {
+    if (timeout_ms == 0)
+        return 0;
     int64_t deadline_ns = shard__now_ns(sink->context) + (int64_t)timeout_ms * 1000000;
     for (;;) {
         struct pollfd item = {.fd = sink->fd, .events = POLLIN};
@@ -255,11 +257,13 @@ int shard_sink_wait(shard_sink *sink, int timeout_ms, struct shard_answer *ret_a
         return shard__fail(SHARD_EINVAL, "answer: struct_size is not set");
     struct shard_answer answer;
     while (!next_store_answer(sink, &answer)) {
+        struct shard__batch batch;
+        shard__sink_take(sink, &batch);
+        if (batch.count > 0)
+            continue;
         int status = wait_readable(sink, timeout_ms);
         if (status <= 0)
             return status;
-        struct shard__batch batch;
-        shard__sink_take(sink, &batch);
     }
     if (ret_answer->struct_size < offsetof(struct shard_answer, message) && answer.image != NULL) {
         /* A caller whose struct has no place for the image could never free it. */
