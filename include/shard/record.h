@@ -182,6 +182,9 @@ struct shard_task_row {
 /**
  * Folds a record into the row of its task; how every store keeps its rows. A row of zeroes is a task without records.
  *
+ * State, attempt, host, seconds and time are the record's. Parent and units are those of the first record. What a
+ * record leaves at none or 0 (outcome; decision and reason with their operands; memory) stays what it was.
+ *
  * Returns 0.
  * Errors: SHARD_ECONFLICT (version or from-state is not the row's; the row is unchanged).
  */

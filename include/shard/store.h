@@ -13,12 +13,15 @@
  * Rules (each has a test in tests/conformance/):
  *  1. A write carries the epoch of its lease; any but the current one is refused with SHARD_EFENCED.
  *  2. A commit's records carry each task's expected version and from-state; if one does not match, the whole commit is
- *     refused with SHARD_ECONFLICT and nothing is written. A commit is atomic. `first_seq` must be last_seq + 1.
- *  3. A commit carries an operation id; the id of a commit that is in the store is a success that changes nothing.
+ *     refused with SHARD_ECONFLICT and nothing is written. A commit is atomic. Its first record follows last_seq.
+ *  3. A commit carries an operation id; the id of a commit that is in the store is a success that changes nothing. A
+ *     store may remember the ids of the current epoch only, and of the newest commits (1,024 at least).
  *  4. The answer comes after the write is durable.
  *  5. `acquire` gives an epoch larger than each before. It is refused with SHARD_EHELD while another owner holds the
  *     lease and may be alive. A lease ends by `release`, by its time, or when the store knows that its owner is dead.
+ *     The same owner, by name and through the same handle, may take it again at any time.
  *  6. `load` shows only what is durable, and all that was answered.
+ *  7. A host id keeps the name of its first SHARD_RECORD_HOST; another name is SHARD_ECONFLICT.
  */
 
 #include <stddef.h>
