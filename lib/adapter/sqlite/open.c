@@ -193,12 +193,18 @@ void shard__sqlite_close(void *self)
 {
     struct shard__sqlite_store *store = self;
     shard_context *context = store->context;
-    /* In a child after a fork the connection is the parent's: touching it could damage the file. */
-    if (store->pid == getpid()) {
-        shard__sqlite_wait_idle(store);
-        shard__sqlite_finalize(store);
-        sqlite3_close(store->db);
+    /*
+     * In a child after a fork the connection is the parent's: closing it could damage the file, and a lock may be held
+     * that nobody will give back. The child lets go of the lease file, and leaves the memory alone.
+     */
+    if (store->pid != getpid()) {
+        if (store->lease_fd >= 0)
+            close(store->lease_fd);
+        return;
     }
+    shard__sqlite_wait_idle(store);
+    shard__sqlite_finalize(store);
+    sqlite3_close(store->db);
     shard__sqlite_close_leases(store);
     pthread_cond_destroy(&store->is_idle);
     pthread_mutex_destroy(&store->db_mutex);
