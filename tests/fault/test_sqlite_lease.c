@@ -201,6 +201,7 @@ START_TEST(a_child_of_a_fork_cannot_use_the_store_and_does_it_no_harm)
     /* The child cannot free what it has; it is to be reachable, for tools that look for leaks. */
     static void *volatile kept;
     kept = one.store.self;
+    ck_assert_ptr_nonnull(kept);
     pid_t pid = fork();
     if (pid == 0) {
         int status = one_store_commit_task(&one, 0);
