@@ -269,6 +269,9 @@ static int mutant_commit(void *self, shard_sink *sink, shard_token token, const 
         commit.records = records;
     }
     mutant->commits++;
+    if (mutant->shared != NULL) /* as if the image were the store's own: the next commit changes it */
+        mutant->shared->last_seq += theirs->record_count;
+    mutant->shared = NULL;
     int status = commit_mutated(mutant, &commit, records);
     free(records);
     return tell(mutant, sink, token, status);
@@ -329,18 +332,7 @@ static int mutant_load(void *self, shard_sink *sink, shard_token token, const ch
     return tell(mutant, sink, token, status);
 }
 
-/* As if the image were the store's own: the next commit changes it. */
-static int mutant_commit_shared(void *self, shard_sink *sink, shard_token token, const struct shard_commit *theirs)
-{
-    struct mutant *mutant = self;
-    if (mutant->shared != NULL)
-        mutant->shared->last_seq += theirs->record_count;
-    mutant->shared = NULL;
-    return mutant_commit(self, sink, token, theirs);
-}
-
 struct listing {
-    const struct mutant *mutant;
     struct shard_run_summary runs[8];
     int count;
     int (*each)(void *each_self, const struct shard_run_summary *run);
@@ -364,7 +356,7 @@ static int on_and_on(void *self, const struct shard_run_summary *run)
 static int mutant_list(void *self, int (*each)(void *each_self, const struct shard_run_summary *run), void *each_self)
 {
     struct mutant *mutant = self;
-    struct listing listing = {.mutant = mutant, .each = each, .each_self = each_self};
+    struct listing listing = {.each = each, .each_self = each_self};
     if (mutant->mutation == LISTS_ON_AND_ON)
         return mutant->real.port->list(mutant->real.self, on_and_on, &listing);
     if (mutant->mutation != LISTS_OLDEST_FIRST)
@@ -392,7 +384,7 @@ int store_mutant_open(shard_context *context, enum store_mutation mutation, stru
                                             .acquire = mutant_acquire,
                                             .renew = mutant_renew,
                                             .release = mutant_release,
-                                            .commit = mutant_commit_shared,
+                                            .commit = mutant_commit,
                                             .load = mutant_load,
                                             .list = mutant_list,
                                             .close = mutant_close};
