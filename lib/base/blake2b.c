@@ -36,17 +36,24 @@ static inline void mix(uint64_t *v, int a, int b, int c, int d, uint64_t x, uint
     v[b] = rotate(v[b] ^ v[c], 63);
 }
 
+static inline uint64_t little_endian(const unsigned char *at)
+{
+    return (uint64_t)at[0] | (uint64_t)at[1] << 8 | (uint64_t)at[2] << 16 | (uint64_t)at[3] << 24 |
+           (uint64_t)at[4] << 32 | (uint64_t)at[5] << 40 | (uint64_t)at[6] << 48 | (uint64_t)at[7] << 56;
+}
+
 static void compress(uint64_t state[8], const unsigned char block[128], uint64_t count, int last)
 {
-    uint64_t v[16], m[16] = {0};
+    uint64_t v[16], m[16];
     for (int i = 0; i < 16; i++)
-        for (int k = 7; k >= 0; k--)
-            m[i] = m[i] << 8 | block[8 * i + k];
+        m[i] = little_endian(block + 8 * i);
     memcpy(v, state, 64);
     memcpy(v + 8, initial, 64);
     v[12] ^= count;
     if (last)
         v[14] = ~v[14];
+        /* Unrolled, so that the order is known to the compiler and costs nothing. */
+#pragma GCC unroll 12
     for (int round = 0; round < 12; round++) {
         const unsigned char *s = order[round % 10];
         mix(v, 0, 4, 8, 12, m[s[0]], m[s[1]]);

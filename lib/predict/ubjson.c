@@ -5,11 +5,11 @@
  * XGBoost writes, are refused.
  */
 
-#include <limits.h>
 #include <string.h>
 
 #include "base/error.h"
 #include "reader_format.h"
+#include "ubjson_number.h"
 
 static size_t left(const struct shard__reader *reader)
 {
@@ -48,75 +48,6 @@ static int wrong(struct shard__reader *reader, unsigned char marker, const char 
     if (marker > 0x20 && marker < 0x7f)
         return shard__reader_fail(reader, SHARD_EPARSE, "expected %s, found a value of type '%c'", what, marker);
     return shard__reader_fail(reader, SHARD_EPARSE, "expected %s, found byte 0x%02x", what, marker);
-}
-
-static uint64_t big_endian(const unsigned char *at, size_t size)
-{
-    uint64_t value = 0;
-    for (size_t i = 0; i < size; i++)
-        value = value << 8 | at[i];
-    return value;
-}
-
-static int is_whole(unsigned char type)
-{
-    return type != '\0' && strchr("iUIlL", type) != NULL;
-}
-
-/* Bytes of a number of a type; 0: the type is no number. */
-static size_t number_size(unsigned char type)
-{
-    switch (type) {
-    case 'i':
-    case 'U':
-        return 1;
-    case 'I':
-        return 2;
-    case 'l':
-    case 'd':
-        return 4;
-    case 'L':
-    case 'D':
-        return 8;
-    default:
-        return 0;
-    }
-}
-
-static int64_t decode_whole(unsigned char type, const unsigned char *at)
-{
-    switch (type) {
-    case 'i':
-        return (int8_t)at[0];
-    case 'U':
-        return at[0];
-    case 'I':
-        return (int16_t)big_endian(at, 2);
-    case 'l':
-        return (int32_t)big_endian(at, 4);
-    default:
-        return (int64_t)big_endian(at, 8);
-    }
-}
-
-static float decode_float(unsigned char type, const unsigned char *at)
-{
-    float value;
-    double wide;
-    uint32_t bits;
-    uint64_t wide_bits;
-    switch (type) {
-    case 'd':
-        bits = (uint32_t)big_endian(at, 4);
-        memcpy(&value, &bits, sizeof(value));
-        return value;
-    case 'D':
-        wide_bits = big_endian(at, 8);
-        memcpy(&wide, &wide_bits, sizeof(wide));
-        return (float)wide;
-    default:
-        return (float)decode_whole(type, at);
-    }
 }
 
 static int whole_of_type(struct shard__reader *reader, unsigned char type, int64_t *ret_value)
@@ -282,12 +213,39 @@ static int next_number(struct shard__reader *reader, unsigned char type, unsigne
     return 0;
 }
 
+/* An array of the type that XGBoost writes, in one go: its bytes are there (container_head looked). */
+static int typed_floats(struct shard__reader *reader, size_t count, struct shard__floats *floats)
+{
+    int status = shard__grow(reader->context, &floats->items, &floats->capacity, count, sizeof(float));
+    if (status < 0)
+        return status;
+    for (size_t i = 0; i < count; i++)
+        floats->items[i] = decode_float('d', reader->at + 4 * i);
+    floats->count = count;
+    reader->at += 4 * count;
+    return 0;
+}
+
+static int typed_ints(struct shard__reader *reader, size_t count, struct shard__ints *ints)
+{
+    int status = shard__grow(reader->context, &ints->items, &ints->capacity, count, sizeof(int32_t));
+    if (status < 0)
+        return status;
+    for (size_t i = 0; i < count; i++)
+        ints->items[i] = (int32_t)big_endian4(reader->at + 4 * i);
+    ints->count = count;
+    reader->at += 4 * count;
+    return 0;
+}
+
 int shard__ubjson_floats(struct shard__reader *reader, struct shard__floats *floats)
 {
     unsigned char type = 0, item_type = 0;
     const unsigned char *at = NULL;
     size_t count = 0;
     int status = array_head(reader, &type, &count);
+    if (status == 0 && type == 'd' && count != SIZE_MAX)
+        return typed_floats(reader, count, floats);
     for (size_t i = 0; status == 0 && another(reader, i, count, ']'); i++)
         if ((status = next_number(reader, type, &item_type, &at)) == 0)
             status = shard__push_float(reader, floats, decode_float(item_type, at));
@@ -300,6 +258,8 @@ int shard__ubjson_ints(struct shard__reader *reader, struct shard__ints *ints)
     const unsigned char *at = NULL;
     size_t count = 0;
     int status = array_head(reader, &type, &count);
+    if (status == 0 && type == 'l' && count != SIZE_MAX)
+        return typed_ints(reader, count, ints);
     for (size_t i = 0; status == 0 && another(reader, i, count, ']'); i++) {
         if (type == 0 && (take(reader, 'T') || take(reader, 'F'))) {
             status = shard__push_int(reader, ints, reader->at[-1] == 'T');
@@ -321,6 +281,11 @@ int shard__ubjson_count(struct shard__reader *reader, size_t *ret_count)
     const unsigned char *at = NULL;
     size_t count = 0, i;
     int status = array_head(reader, &type, &count);
+    if (status == 0 && type != 0 && count != SIZE_MAX) {
+        reader->at += count * number_size(type);
+        *ret_count = count;
+        return 0;
+    }
     for (i = 0; status == 0 && another(reader, i, count, ']'); i++)
         status = next_number(reader, type, &item_type, &at);
     if (status == 0)
