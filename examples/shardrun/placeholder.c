@@ -66,8 +66,14 @@ static bool word_is(const struct found *found, const char *word)
     return strlen(word) == found->word_length && strncmp(word, found->word, found->word_length) == 0;
 }
 
+/* Quotes where the shell could see something in it; a number stays one, for $((...)). */
 static void add_quoted(struct text *text, const char *value)
 {
+    static const char plain[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-+=,@./:";
+    if (value[0] != '\0' && value[strspn(value, plain)] == '\0') {
+        text_puts(text, value);
+        return;
+    }
     text_puts(text, "'");
     for (const char *p = value; *p != '\0'; p++) {
         if (*p == '\'')

@@ -1,0 +1,78 @@
+#!/bin/bash
+# Bash completes what shardrun itself knows. usage: test_completion.sh SHARDRUN COMPLETION
+set -u
+work=$(mktemp -d)
+trap 'rm -rf "$work"' EXIT
+program=$(realpath "$1")
+completion=$(realpath "$2")
+cd "$work" || exit 1
+failed=0
+number=0
+
+# What is offered for the words of a command line, the last of which is being typed.
+offered()
+{
+    # shellcheck disable=SC1090
+    (
+        source "$completion"
+        COMP_WORDS=("$program" "$@")
+        COMP_CWORD=$#
+        _shardrun
+        [ ${#COMPREPLY[@]} -eq 0 ] || printf '%s\n' "${COMPREPLY[@]}" | sort | tr '\n' ' '
+    )
+}
+
+# is NAME WANTED WORDS...: exactly these words are offered
+is()
+{
+    local name=$1 wanted=$2 got
+    shift 2
+    got=$(offered "$@")
+    number=$((number + 1))
+    if [ "$got" = "$wanted" ]; then
+        echo "ok $number - $name"
+    else
+        echo "not ok $number - $name"
+        echo "# got '$got', wanted '$wanted'"
+        failed=1
+    fi
+}
+
+# has NAME WANTED WORDS...: this word is among those offered
+has()
+{
+    local name=$1 wanted=$2 got
+    shift 2
+    got=$(offered "$@")
+    number=$((number + 1))
+    if [[ " $got" == *" $wanted "* ]]; then
+        echo "ok $number - $name"
+    else
+        echo "not ok $number - $name"
+        echo "# got '$got', wanted '$wanted' in it"
+        failed=1
+    fi
+}
+
+echo '{"format": "libshard-workflow", "version": 1, "tasks": [{"name": "a", "payload": {"command": ["true"]}}]}' >w.json
+"$program" run w.json --executor process --run my-first-run --quiet --no-report >run.log 2>&1 || sed 's/^/# /' run.log
+
+for command in run resume status explain report check dag import evaluate version; do
+    has "it offers the command $command" "$command" ''
+    for option in $("$program" $command --help | grep -oE -- '--[a-z-]+' | sort -u); do
+        [[ $option == --usage || $option == --help ]] && continue
+        # Descriptions mention options of other commands; only an option of the list begins a line.
+        "$program" $command --help | grep -qE "^ +(-., +)?$option" || continue
+        has "$command offers $option" "$option" $command --
+    done
+done
+is 'the beginning of a command is completed' 'explain ' exp
+is 'the beginning of an option is completed' '--keep-going ' run --keep
+is 'policies are known' 'heft ' run --policy = he
+is 'executors are known' 'container process ' run --executor ''
+is 'formats are known' 'svg ' dag --format s
+is 'files are offered where one is wanted' 'w.json ' run w
+is 'runs of the store are offered' 'my-first-run ' explain my
+is 'runs of another store are not' '' explain --store other.db my
+echo "1..$number"
+exit $failed
