@@ -11,7 +11,8 @@
 #include "cli.h"
 
 static const int64_t most_bytes_of_all_files = INT64_C(1) << 30;
-/* Asked for beyond what a task holds, for the program itself: what is asked for is the limit that its container gets. */
+/* Asked for beyond what a task holds, for the program itself: what is asked for is the limit that its container gets.
+ */
 static const int64_t memory_beside_held = INT64_C(16) << 20;
 
 struct scaling {

@@ -100,7 +100,10 @@ static double least_shown(const struct report *report, const struct report_step 
 
 static void put_sums(struct text *text, const struct sums *sums, int count, int shown)
 {
-    text_printf(text, "<p class=\"note\">%d tasks, one after the other, decided when the run ended: they ran for ",
+    text_printf(text,
+                count == 1 ? "<p class=\"note\">%d task decided when the run ended: it ran for "
+                           : "<p class=\"note\">%d tasks, one after the other, decided when the run ended: they "
+                             "ran for ",
                 count);
     markup_seconds(text, sums->ran);
     if (sums->failed > 0) {
