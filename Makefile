@@ -11,7 +11,7 @@ SANITIZE = -Db_sanitize=address,undefined -Db_lundef=false
 MESON_TEST = meson test --no-rebuild --print-errorlogs
 
 .DEFAULT_GOAL := build
-.PHONY: build setup demo check check-asan check-valgrind bench fuzz-smoke lint format docs install clean help
+.PHONY: build setup demo check check-asan check-valgrind bench bench-accuracy fuzz-smoke lint format docs install clean help
 
 build: ## build into build/ (the default)
 	@.ci/setup build
@@ -46,6 +46,11 @@ bench: ## run the programs behind README's figures
 	@.ci/setup build run bench
 	@$(MAKE) --no-print-directory build
 	@bench/run $(BUILD)
+
+bench-accuracy: ## how well failures are forecast; FAILURES="TABLE..." for other tables
+	@.ci/setup build run bench
+	@$(MAKE) --no-print-directory build
+	@bench/accuracy $(BUILD)/examples/shardrun/shardrun $(FAILURES)
 
 fuzz-smoke: ## each fuzz target for SECONDS_PER_TARGET seconds, from SEED
 	@.ci/setup build fuzz

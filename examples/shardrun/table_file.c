@@ -99,11 +99,18 @@ int table_read(shard_context *context, const char *path, const struct table_opti
     return code;
 }
 
+static void warn_of_no_trees(void)
+{
+    struct shard_error error = {.struct_size = sizeof error};
+    shard_error_copy(&error);
+    cli_warning("only prior and linear are tried: %s", error.message);
+}
+
 struct shard_trees_handle table_trees(shard_context *context)
 {
     struct shard_trees_handle trees = {0};
     if (shard_xgboost_trees(context, NULL, &trees) < 0)
-        cli_warning("this build trains no trees: only prior and linear are tried");
+        warn_of_no_trees();
     return trees;
 }
 

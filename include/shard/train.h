@@ -164,10 +164,10 @@ struct shard_xgboost_config {
 };
 
 /**
- * Makes a trainer of trees of XGBoost (tree_method hist), which `-Dxgboost` builds in.
+ * Makes a trainer of trees of XGBoost (tree_method hist), which `-Dxgboost` builds in. The first one loads libxgboost.
  *
  * Returns 0. End it with `handle.port->destroy(handle.self)`.
- * Errors: SHARD_ENOTSUP (this build has no XGBoost), SHARD_EINVAL, SHARD_EVERSION, SHARD_ENOMEM.
+ * Errors: SHARD_ENOTSUP (this build or machine has no XGBoost), SHARD_EINVAL, SHARD_EVERSION, SHARD_ENOMEM.
  */
 SHARD_API int shard_xgboost_trees(shard_context *context, const struct shard_xgboost_config *config,
                                   struct shard_trees_handle *ret_trees);

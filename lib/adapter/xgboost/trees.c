@@ -10,73 +10,81 @@
 #include <string.h>
 
 #include <shard/train.h>
-#include <xgboost/c_api.h>
 
 #include "base/alloc.h"
 #include "base/error.h"
+#include "library.h"
 
 enum { DEFAULT_PATIENCE = 20, NUMBER_SIZE = 40 };
 
 struct trainer {
     shard_context *context;
+    struct shard__xgboost xgboost;
     int threads;
 };
 
 /* What one job holds of XGBoost. */
 struct session {
+    const struct shard__xgboost *xgboost;
     DMatrixHandle train;
     DMatrixHandle hold_out;
     BoosterHandle booster;
 };
 
-static int failed(const char *what)
+static int failed(const struct shard__xgboost *xgboost, const char *what)
 {
     char line[512];
-    snprintf(line, sizeof line, "%s", XGBGetLastError());
+    snprintf(line, sizeof line, "%s", xgboost->XGBGetLastError());
     line[strcspn(line, "\n")] = '\0';
     return shard__fail(SHARD_EINVAL, "xgboost cannot %s: %s", what, line);
 }
 
-static int set_floats(DMatrixHandle matrix, const char *field, const float *values, int64_t first, int64_t count)
+static int set_floats(const struct shard__xgboost *xgboost, DMatrixHandle matrix, const char *field,
+                      const float *values, int64_t first, int64_t count)
 {
     if (values == NULL)
         return 0;
-    return XGDMatrixSetFloatInfo(matrix, field, values + first, (bst_ulong)count) == 0 ? 0 : failed("take its columns");
+    return xgboost->XGDMatrixSetFloatInfo(matrix, field, values + first, (bst_ulong)count) == 0
+               ? 0
+               : failed(xgboost, "take its columns");
 }
 
 static int make_matrix(const struct trainer *trainer, const struct shard_trees_job *job, int64_t first, int64_t count,
                        DMatrixHandle *ret_matrix)
 {
-    if (XGDMatrixCreateFromMat_omp(job->values + first * job->columns, (bst_ulong)count, (bst_ulong)job->columns, NAN,
-                                   ret_matrix, trainer->threads) != 0)
-        return failed("take the rows");
-    int status = set_floats(*ret_matrix, "label", job->labels, first, count);
+    const struct shard__xgboost *xgboost = &trainer->xgboost;
+    if (xgboost->XGDMatrixCreateFromMat_omp(job->values + first * job->columns, (bst_ulong)count,
+                                            (bst_ulong)job->columns, NAN, ret_matrix, trainer->threads) != 0)
+        return failed(xgboost, "take the rows");
+    int status = set_floats(xgboost, *ret_matrix, "label", job->labels, first, count);
     if (status == 0)
-        status = set_floats(*ret_matrix, "weight", job->weights, first, count);
+        status = set_floats(xgboost, *ret_matrix, "weight", job->weights, first, count);
     if (status == 0)
-        status = set_floats(*ret_matrix, "base_margin", job->margins, first, count);
+        status = set_floats(xgboost, *ret_matrix, "base_margin", job->margins, first, count);
     if (status == 0 && job->names != NULL &&
-        XGDMatrixSetStrFeatureInfo(*ret_matrix, "feature_name", (const char **)(uintptr_t)job->names,
-                                   (bst_ulong)job->columns) != 0)
-        status = failed("take the names of the columns");
+        xgboost->XGDMatrixSetStrFeatureInfo(*ret_matrix, "feature_name", (const char **)(uintptr_t)job->names,
+                                            (bst_ulong)job->columns) != 0)
+        status = failed(xgboost, "take the names of the columns");
     return status;
 }
 
-static int set_text(BoosterHandle booster, const char *name, const char *value)
+static int set_text(const struct session *session, const char *name, const char *value)
 {
-    return XGBoosterSetParam(booster, name, value) == 0 ? 0 : failed("be configured");
+    return session->xgboost->XGBoosterSetParam(session->booster, name, value) == 0
+               ? 0
+               : failed(session->xgboost, "be configured");
 }
 
-static int set_number(BoosterHandle booster, const char *name, double value, double otherwise)
+static int set_number(const struct session *session, const char *name, double value, double otherwise)
 {
     char text[NUMBER_SIZE];
     snprintf(text, sizeof text, "%.9g", value > 0 ? value : otherwise);
     for (char *at = text; *at != '\0'; at++)
         *at = *at == ',' ? '.' : *at; /* whatever the locale says */
-    return set_text(booster, name, text);
+    return set_text(session, name, text);
 }
 
-static int set_signs(const struct trainer *trainer, BoosterHandle booster, const struct shard_trees_job *job)
+static int set_signs(const struct trainer *trainer, const struct session *session, const struct shard_trees_job *job)
 {
     if (job->monotone == NULL)
         return 0;
@@ -91,29 +99,29 @@ static int set_signs(const struct trainer *trainer, BoosterHandle booster, const
                                : job->monotone[j] < 0 ? -1
                                                       : 0);
     memcpy(text + at, ")", 2);
-    int status = set_text(booster, "monotone_constraints", text);
+    int status = set_text(session, "monotone_constraints", text);
     shard__release(trainer->context, text, size);
     return status;
 }
 
-static int configure(const struct trainer *trainer, BoosterHandle booster, const struct shard_trees_job *job)
+static int configure(const struct trainer *trainer, const struct session *session, const struct shard_trees_job *job)
 {
-    int status = set_text(booster, "objective", "binary:logistic");
-    status = status < 0 ? status : set_text(booster, "eval_metric", "logloss");
-    status = status < 0 ? status : set_text(booster, "tree_method", "hist");
-    status = status < 0 ? status : set_text(booster, "verbosity", "0");
-    status = status < 0 ? status : set_text(booster, "grow_policy", job->leaves > 0 ? "lossguide" : "depthwise");
-    status = status < 0 ? status : set_number(booster, "nthread", trainer->threads, 1);
-    status = status < 0 ? status : set_number(booster, "max_bin", 64, 64);
-    status = status < 0 ? status : set_number(booster, "max_depth", job->depth, 0);
-    status = status < 0 ? status : set_number(booster, "max_leaves", job->leaves, 0);
-    status = status < 0 ? status : set_number(booster, "eta", job->learning_rate, 0.1);
-    status = status < 0 ? status : set_number(booster, "min_child_weight", job->min_child_weight, 1);
-    status = status < 0 ? status : set_number(booster, "subsample", job->row_share, 1);
-    status = status < 0 ? status : set_number(booster, "colsample_bytree", job->column_share, 1);
-    status = status < 0 ? status : set_number(booster, "scale_pos_weight", job->failure_weight, 1);
-    status = status < 0 ? status : set_number(booster, "seed", job->seed, 0);
-    return status < 0 ? status : set_signs(trainer, booster, job);
+    int status = set_text(session, "objective", "binary:logistic");
+    status = status < 0 ? status : set_text(session, "eval_metric", "logloss");
+    status = status < 0 ? status : set_text(session, "tree_method", "hist");
+    status = status < 0 ? status : set_text(session, "verbosity", "0");
+    status = status < 0 ? status : set_text(session, "grow_policy", job->leaves > 0 ? "lossguide" : "depthwise");
+    status = status < 0 ? status : set_number(session, "nthread", trainer->threads, 1);
+    status = status < 0 ? status : set_number(session, "max_bin", 64, 64);
+    status = status < 0 ? status : set_number(session, "max_depth", job->depth, 0);
+    status = status < 0 ? status : set_number(session, "max_leaves", job->leaves, 0);
+    status = status < 0 ? status : set_number(session, "eta", job->learning_rate, 0.1);
+    status = status < 0 ? status : set_number(session, "min_child_weight", job->min_child_weight, 1);
+    status = status < 0 ? status : set_number(session, "subsample", job->row_share, 1);
+    status = status < 0 ? status : set_number(session, "colsample_bytree", job->column_share, 1);
+    status = status < 0 ? status : set_number(session, "scale_pos_weight", job->failure_weight, 1);
+    status = status < 0 ? status : set_number(session, "seed", job->seed, 0);
+    return status < 0 ? status : set_signs(trainer, session, job);
 }
 
 /* The log loss of the hold-out, from XGBoost's line "[3]\thold-logloss:0.123". */
@@ -121,8 +129,8 @@ static int hold_out_loss(struct session *session, int round, double *ret_loss)
 {
     const char *names[] = {"hold"};
     const char *line = NULL;
-    if (XGBoosterEvalOneIter(session->booster, round, &session->hold_out, names, 1, &line) != 0)
-        return failed("score the hold-out");
+    if (session->xgboost->XGBoosterEvalOneIter(session->booster, round, &session->hold_out, names, 1, &line) != 0)
+        return failed(session->xgboost, "score the hold-out");
     const char *colon = strrchr(line, ':');
     double value = NAN;
     if (colon == NULL || sscanf(colon + 1, "%lf", &value) != 1)
@@ -137,11 +145,11 @@ static int boost(struct session *session, const struct shard_trees_job *job)
     int first = 0;
     int best = 0;
     double least = INFINITY;
-    if (XGBoosterBoostedRounds(session->booster, &first) != 0)
-        return failed("count its rounds");
+    if (session->xgboost->XGBoosterBoostedRounds(session->booster, &first) != 0)
+        return failed(session->xgboost, "count its rounds");
     for (int round = first; round < first + job->rounds; round++) {
-        if (XGBoosterUpdateOneIter(session->booster, round, session->train) != 0)
-            return failed("train");
+        if (session->xgboost->XGBoosterUpdateOneIter(session->booster, round, session->train) != 0)
+            return failed(session->xgboost, "train");
         if (session->hold_out == NULL)
             continue;
         double loss = NAN;
@@ -159,7 +167,9 @@ static int boost(struct session *session, const struct shard_trees_job *job)
         return 0;
     char text[NUMBER_SIZE];
     snprintf(text, sizeof text, "%d", best);
-    return XGBoosterSetAttr(session->booster, "best_iteration", text) == 0 ? 0 : failed("keep its best round");
+    return session->xgboost->XGBoosterSetAttr(session->booster, "best_iteration", text) == 0
+               ? 0
+               : failed(session->xgboost, "keep its best round");
 }
 
 static int run(const struct trainer *trainer, const struct shard_trees_job *job, struct session *session)
@@ -171,12 +181,12 @@ static int run(const struct trainer *trainer, const struct shard_trees_job *job,
     if (status < 0)
         return status;
     DMatrixHandle matrices[2] = {session->train, session->hold_out};
-    if (XGBoosterCreate(matrices, job->hold_out > 0 ? 2 : 1, &session->booster) != 0)
-        return failed("begin");
+    if (session->xgboost->XGBoosterCreate(matrices, job->hold_out > 0 ? 2 : 1, &session->booster) != 0)
+        return failed(session->xgboost, "begin");
     if (job->continue_from != NULL &&
-        XGBoosterLoadModelFromBuffer(session->booster, job->continue_from, job->continue_bytes) != 0)
-        return failed("go on with the model");
-    status = configure(trainer, session->booster, job);
+        session->xgboost->XGBoosterLoadModelFromBuffer(session->booster, job->continue_from, job->continue_bytes) != 0)
+        return failed(session->xgboost, "go on with the model");
+    status = configure(trainer, session, job);
     return status < 0 ? status : boost(session, job);
 }
 
@@ -194,7 +204,7 @@ static int trees_train(void *self, const struct shard_trees_job *given, void **r
 {
     const struct trainer *trainer = self;
     struct shard_trees_job job = {.struct_size = sizeof job};
-    struct session session = {0};
+    struct session session = {.xgboost = &trainer->xgboost};
     bst_ulong size = 0;
     const char *raw = NULL;
     int status = shard__take_struct(&job, sizeof job, given, "struct shard_trees_job");
@@ -202,8 +212,9 @@ static int trees_train(void *self, const struct shard_trees_job *given, void **r
         status = check_job(&job);
     if (status == 0)
         status = run(trainer, &job, &session);
-    if (status == 0 && XGBoosterSaveModelToBuffer(session.booster, "{\"format\": \"json\"}", &size, &raw) != 0)
-        status = failed("write the model");
+    if (status == 0 &&
+        trainer->xgboost.XGBoosterSaveModelToBuffer(session.booster, "{\"format\": \"json\"}", &size, &raw) != 0)
+        status = failed(&trainer->xgboost, "write the model");
     if (status == 0) {
         void *copy = shard__zalloc(trainer->context, size);
         if (copy == NULL) {
@@ -215,11 +226,11 @@ static int trees_train(void *self, const struct shard_trees_job *given, void **r
         }
     }
     if (session.booster != NULL)
-        XGBoosterFree(session.booster);
+        trainer->xgboost.XGBoosterFree(session.booster);
     if (session.train != NULL)
-        XGDMatrixFree(session.train);
+        trainer->xgboost.XGDMatrixFree(session.train);
     if (session.hold_out != NULL)
-        XGDMatrixFree(session.hold_out);
+        trainer->xgboost.XGDMatrixFree(session.hold_out);
     return status;
 }
 
@@ -254,6 +265,11 @@ int shard_xgboost_trees(shard_context *context, const struct shard_xgboost_confi
     if (trainer == NULL)
         return SHARD_ENOMEM;
     trainer->context = context;
+    status = shard__xgboost_load(&trainer->xgboost);
+    if (status < 0) {
+        trees_destroy(trainer);
+        return status;
+    }
     trainer->threads = ours.threads > 0 ? ours.threads : 1;
     *ret_trees = (struct shard_trees_handle){.port = &port, .self = trainer};
     return 0;
