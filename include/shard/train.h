@@ -28,7 +28,8 @@ struct shard_table_config {
     const char *const *ignored; /* columns that are left out; they may hold text */
     int32_t ignored_count;
     int32_t label_optional; /* non-zero: for forecasts alone; no label, no times and no order of time is needed */
-    int64_t max_cells;      /* features kept, 4 bytes each; 0: 33,554,432. A longer table is thinned evenly */
+    int64_t max_cells;      /* features kept, 4 bytes each; 0: 33,554,432. A longer table, or one of more than
+                               524,288 rows, is thinned evenly */
 };
 
 /** What a table holds. Pointers live until the table is fed, cleared or freed. */

@@ -22,7 +22,7 @@ struct block {
     const float *values;
     int64_t stride;
     int64_t count;
-    float *scratch; /* BLOCK_ROWS rows of twice the columns */
+    float *scratch; /* rows of twice the columns */
     double prior[BLOCK_ROWS];
     float base[BLOCK_ROWS];
     float margins[BLOCK_ROWS];
@@ -81,7 +81,8 @@ static int block_margins(const struct shard__bundle *bundle, unsigned families, 
 int shard__bundle_margins(const struct shard__bundle *bundle, unsigned families, const float *values, int64_t stride,
                           int64_t count, double *ret_margins)
 {
-    size_t scratch_size = (size_t)BLOCK_ROWS * 2 * (size_t)(bundle->column_count + 1) * sizeof(float);
+    size_t block_rows = count < BLOCK_ROWS ? (size_t)count + 1 : BLOCK_ROWS;
+    size_t scratch_size = block_rows * 2 * (size_t)(bundle->column_count + 1) * sizeof(float);
     struct block *block = shard__zalloc(bundle->context, sizeof *block);
     float *scratch = shard__zalloc(bundle->context, scratch_size);
     int status = block != NULL && scratch != NULL ? 0 : SHARD_ENOMEM;

@@ -7,6 +7,7 @@
 #include "base/error.h"
 #include "table.h"
 
+static const int64_t MAX_ROWS = (int64_t)1 << 19;          /* more teach little and take minutes */
 static const int64_t DEFAULT_MAX_CELLS = (int64_t)1 << 25; /* 128 MiB of features */
 
 static int copy_names(shard_table *table, const struct shard_table_config *config)
@@ -113,7 +114,7 @@ int shard__table_keep_row(shard_table *table)
     int64_t wanted = table->rows + 1;
     if (table->rows_read++ % table->thinning != 0)
         return 0;
-    if (wanted > 2 && wanted * (int64_t)columns > table->max_cells) {
+    if (wanted > MAX_ROWS || (wanted > 2 && wanted * (int64_t)columns > table->max_cells)) {
         thin(table);
         if ((table->rows_read - 1) % table->thinning != 0)
             return 0;
