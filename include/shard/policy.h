@@ -16,7 +16,7 @@
  * Order of calls: attach once per run, then any of the others, then detach. `host_changed` comes before the first
  * `place` that could choose the host, and again whenever the host's state or free capacity has changed. `place` comes
  * for a ready task when at least one host has room for it; `after_failure` once for each attempt that failed, before
- * the engine decides on a retry; `review` for running tasks, now and then.
+ * the engine decides on a retry; `review` for each running task, about once a second.
  */
 
 #include <stddef.h>
@@ -86,7 +86,11 @@ struct shard_policy {
     double (*rank)(void *self, const shard_view *view, shard_task_id task);
     /** Where a ready task goes: START, WAIT, SPLIT or GIVE_UP. */
     int (*place)(void *self, const shard_view *view, shard_task_id task, struct shard_decision *ret_decision);
-    /** (optional) Whether to do something about a running task: REPLICATE, MOVE, SPLIT, WAIT (nothing). */
+    /**
+     * (optional) Whether to do something about a running task: WAIT (nothing), or MOVE: its attempt is ended as
+     * preempted, which nobody is blamed for and no budget pays, and the task is placed again, on `host` if it is 0 or
+     * more and admits it then. REPLICATE and SPLIT of a running task are not accepted yet: they are refused.
+     */
     int (*review)(void *self, const shard_view *view, shard_task_id task, struct shard_decision *ret_decision);
     /** (optional) What follows a failure: WAIT (and try again), ESCALATE, SPLIT, GIVE_UP; NOTHING: the retry budget. */
     int (*after_failure)(void *self, const shard_view *view, shard_task_id task, shard_host_id host,

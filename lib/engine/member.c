@@ -322,6 +322,8 @@ int shard__member_step(struct shard_engine *engine, int32_t id, int32_t *ret_pro
     }
     if (member->phase == SHARD__PHASE_ACTIVE) {
         status = shard__run_advance(run);
+        if (status == 0)
+            status = shard__run_review(run);
         if (status == 0 && !member->suspend && engine->event_count < (size_t)engine->max_events)
             status = shard__run_place(run, MOST_PLACED);
         if (status < 0)

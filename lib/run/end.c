@@ -191,7 +191,7 @@ static void decide_by_budget(struct shard__run *run, int32_t task, enum shard_ou
     if (failures > retry->budget) {
         decision->kind = SHARD_DECIDE_GIVE_UP;
         decision->reason = SHARD_REASON_BUDGET_SPENT;
-    } else if (most > 0 && (int32_t)run->tasks[task].attempt >= most) {
+    } else if (most > 0 && (int32_t)run->tasks[task].attempt - extra->moves >= most) {
         decision->kind = SHARD_DECIDE_GIVE_UP;
         decision->reason = SHARD_REASON_ATTEMPTS_SPENT;
         decision->value = run->tasks[task].attempt;
@@ -251,6 +251,22 @@ static int follow(struct shard__run *run, int32_t task, struct shard__cause *cau
     return shard__heap_push(run->context, &run->backoff, (double)extra->retry_ns / 1e9, task);
 }
 
+/* An attempt that the policy moved away has ended: nobody has failed. Reserved: an extra, a record, the heap. */
+static int moved(struct shard__run *run, int32_t slot, double seconds)
+{
+    const struct shard__attempt attempt = run->attempts->slots[slot];
+    struct shard__cause cause = {.outcome = SHARD_OUTCOME_PREEMPTED, .seconds = seconds};
+    struct shard_decision decision = {.kind = SHARD_DECIDE_MOVE,
+                                      .reason = (enum shard_reason_code)attempt.move_reason,
+                                      .value = (double)attempt.move_value,
+                                      .limit = (double)attempt.move_limit};
+    cause.p_fail = (double)attempt.move_p_fail;
+    shard__run_extra(run, attempt.task)->moves++;
+    run->failures[SHARD_OUTCOME_PREEMPTED]++;
+    close_attempt(run, slot);
+    return follow(run, attempt.task, &cause, &decision);
+}
+
 static int failed(struct shard__run *run, int32_t slot, const struct shard_attempt_end *end, enum shard_outcome outcome,
                   double seconds)
 {
@@ -260,6 +276,9 @@ static int failed(struct shard__run *run, int32_t slot, const struct shard_attem
     if (extra == NULL || shard__heap_reserve(run->context, &run->backoff, 1) < 0 ||
         shard__run_reserve_give_up(run, task) < 0)
         return SHARD_ENOMEM;
+    int is_orphan = extra->parent >= 0 && run->tasks[extra->parent].state != SHARD_TASK_SPLIT;
+    if (run->attempts->slots[slot].is_moved && outcome == SHARD_OUTCOME_PREEMPTED && !is_orphan)
+        return moved(run, slot, seconds);
     char *detail = NULL;
     if (end->message != NULL && end->message[0] != '\0' && (detail = shard__strdup(run->context, end->message)) == NULL)
         return SHARD_ENOMEM;
@@ -279,9 +298,7 @@ static int failed(struct shard__run *run, int32_t slot, const struct shard_attem
         extra->failures[outcome]++;
     close_attempt(run, slot);
     struct shard_decision decision;
-    int ends_for_good =
-        outcome == SHARD_OUTCOME_CANCELLED &&
-        (run->stop == SHARD__CANCELLING || (extra->parent >= 0 && run->tasks[extra->parent].state != SHARD_TASK_SPLIT));
+    int ends_for_good = is_orphan || (outcome == SHARD_OUTCOME_CANCELLED && run->stop == SHARD__CANCELLING);
     if (ends_for_good) {
         cause.reason = SHARD_REASON_REQUESTED;
         shard__run_transition(run, task, SHARD_TASK_CANCELLED, &cause);

@@ -25,7 +25,7 @@ struct shard__extra *shard__run_make_extra(struct shard__run *run, int32_t task)
         shard__intmap_set(run->context, &run->extra_of, (uint64_t)task, run->extra_count) < 0)
         return NULL;
     extra = &run->extras[run->extra_count++];
-    *extra = (struct shard__extra){.parent = -1, .origin = task, .count = 1, .first_subtask = -1};
+    *extra = (struct shard__extra){.parent = -1, .origin = task, .count = 1, .first_subtask = -1, .wanted_host = -1};
     if (task < run->workflow->task_count)
         extra->unit_end = shard__workflow_units(run->workflow, task);
     run->tasks[task].has_extra = 1;

@@ -221,6 +221,17 @@ static void ask(struct shard__run *run, int32_t task, struct shard_decision *dec
         decision->value = parts;
         return;
     }
+    struct shard__extra *extra = shard__run_extra(run, task);
+    if (extra != NULL && extra->wanted_host >= 0) { /* moved: it goes where the policy wanted it, if that is possible */
+        decision->host = extra->wanted_host;
+        extra->wanted_host = -1;
+        if (check_start(run, task, decision) == 0) {
+            decision->kind = SHARD_DECIDE_START;
+            decision->reason = SHARD_REASON_POLICY;
+            return;
+        }
+        decision->host = -1;
+    }
     decision->expected_seconds = NAN;
     int status = run->policy.port->place(run->policy.self, &run->view, task, decision);
     if (status < 0) {

@@ -27,7 +27,9 @@ static void fold(struct shard_task_row *row, const struct shard_record *record)
         row->memory_bytes = record->memory_bytes;
     if (record->outcome != SHARD_OUTCOME_NONE) {
         row->outcome = record->outcome;
-        if (record->outcome != SHARD_OUTCOME_DONE && row->failures[record->outcome] < UINT8_MAX)
+        /* An attempt that was moved away has not failed. */
+        if (record->outcome != SHARD_OUTCOME_DONE && record->decision != SHARD_DECIDE_MOVE &&
+            row->failures[record->outcome] < UINT8_MAX)
             row->failures[record->outcome]++;
     }
     if (record->decision != SHARD_DECIDE_NOTHING || record->reason != SHARD_REASON_NONE) {

@@ -236,6 +236,8 @@ int64_t shard__run_next_ns(const struct shard__run *run)
     if (run->blocked_left > 0 && run->cluster->open_count > 0)
         return run->now_ns;
     int64_t next = run->look_ns;
+    if (run->policy.port->review != NULL && run->in_flight > 0 && run->review_ns < next)
+        next = run->review_ns;
     if (run->backoff.count > 0 && run->backoff.items[0].key < 9e9) {
         int64_t backoff_ns = (int64_t)(run->backoff.items[0].key * 1e9) + 1;
         if (backoff_ns < next)

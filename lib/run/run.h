@@ -46,6 +46,8 @@ struct shard__extra {
     int64_t unit_begin, unit_end;
     int64_t memory_bytes; /* asked for; 0: as the profile says */
     int64_t retry_ns;     /* end of the back-off */
+    int32_t wanted_host;  /* where the policy moved it to, -1: nowhere in particular */
+    int32_t moves;        /* attempts that were ended so, in this engine: they count for nothing */
 };
 
 /* What a run is told once about how to behave. */
@@ -95,6 +97,8 @@ struct shard__run {
     int64_t look_ns;    /* when those that wait are looked at again though nothing changes; INT64_MAX: never */
     int ready_is_short; /* a ready task is not in the queues for want of memory: advance makes them anew */
     int told_no_hosts;
+    int64_t review_ns;    /* when running tasks are reviewed next */
+    int32_t review_next;  /* slot where a review that was not finished goes on */
     int64_t seen_changes; /* of the cluster, when held and blocked tasks were last looked at */
     int32_t blocked_left; /* blocked profiles that are to be looked at again, since something has changed */
     int32_t *skips;       /* failed tasks whose successors are not skipped yet */
@@ -209,6 +213,10 @@ int shard__run_place(struct shard__run *run, int32_t most);
 void shard__run_unplace(struct shard__run *run, int32_t slot, enum shard_reason_code reason);
 /* The inputs of a staging attempt may have arrived. */
 int shard__run_staged(struct shard__run *run, int32_t slot);
+
+/* ---- review.c ---- */
+/* Asks the policy about some of the running tasks. 0 or SHARD_ENOMEM. */
+int shard__run_review(struct shard__run *run);
 
 /* ---- end.c ---- */
 /* The attempt in a slot has ended. `end` is checked by the caller. */

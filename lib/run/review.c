@@ -1,0 +1,80 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Asking the policy about tasks that run: each at most once a second, a bounded number in one call. What comes of it is
+ * that an attempt is left alone, or ended so that its task goes elsewhere.
+ */
+
+#include "run.h"
+
+#include "base/context.h"
+#include "base/error.h"
+
+/* Slots looked at in one call. */
+enum { MOST_LOOKED_AT = 512 };
+
+static int check_review(const struct shard__run *run, const struct shard__attempt *attempt,
+                        const struct shard_decision *decision)
+{
+    const struct shard__cluster *cluster = run->cluster;
+    if (decision->kind != SHARD_DECIDE_MOVE)
+        return shard__fail(SHARD_ENOTSUP, "decided %s for a running task, expected wait or move",
+                           shard_decision_text((int)decision->kind));
+    if (decision->host < -1 || decision->host >= cluster->host_count)
+        return shard__fail(SHARD_EHOST, "there is no host %d to move to", decision->host);
+    if (decision->host == attempt->host)
+        return shard__fail(SHARD_EHOST, "it runs on host '%s' already", cluster->hosts[decision->host].name);
+    if (decision->host >= 0 && cluster->hosts[decision->host].state != SHARD_HOST_UP)
+        return shard__fail(SHARD_EHOST, "host '%s' to move to is %s", cluster->hosts[decision->host].name,
+                           shard_host_state_text((int)cluster->hosts[decision->host].state));
+    return 0;
+}
+
+static int review(struct shard__run *run, int32_t slot)
+{
+    struct shard__attempt *attempt = &run->attempts->slots[slot];
+    struct shard_decision decision = {
+        .struct_size = sizeof(decision), .host = -1, .p_fail = NAN, .expected_seconds = NAN};
+    int status = run->policy.port->review(run->policy.self, &run->view, attempt->task, &decision);
+    if (status < 0)
+        shard__fail(SHARD_ESTATE, "review failed: %s", shard_code_text(status));
+    else if (decision.kind == SHARD_DECIDE_NOTHING || decision.kind == SHARD_DECIDE_WAIT)
+        return 0;
+    if (status < 0 || check_review(run, attempt, &decision) < 0) {
+        char name[128];
+        shard__run_task_name(run, attempt->task, name, sizeof(name));
+        shard__log(run->context, SHARD_LOG_WARNING, "decision-refused", "policy '%s', running task '%s': %s",
+                   run->policy.port->name, name, shard__error_message());
+        return 0;
+    }
+    if (shard__run_make_extra(run, attempt->task) == NULL ||
+        shard__run_cancel_attempt(run, slot, SHARD_OUTCOME_PREEMPTED) < 0)
+        return SHARD_ENOMEM;
+    attempt->is_moved = 1;
+    attempt->move_reason = (uint8_t)decision.reason;
+    attempt->move_p_fail = (float)decision.p_fail;
+    attempt->move_value = (float)decision.value;
+    attempt->move_limit = (float)decision.limit;
+    shard__run_extra(run, attempt->task)->wanted_host = decision.host;
+    return 0;
+}
+
+int shard__run_review(struct shard__run *run)
+{
+    if (run->policy.port->review == NULL || run->stop != SHARD__GO_ON || run->in_flight == 0 ||
+        run->now_ns < run->review_ns)
+        return 0;
+    int32_t end = run->review_next + MOST_LOOKED_AT;
+    if (end > run->attempts->count)
+        end = run->attempts->count;
+    for (; run->review_next < end; run->review_next++) {
+        const struct shard__attempt *attempt = &run->attempts->slots[run->review_next];
+        if (attempt->run == run->number && attempt->phase == SHARD__ATTEMPT_STARTED && !attempt->cancelled &&
+            review(run, run->review_next) < 0)
+            return SHARD_ENOMEM;
+    }
+    if (run->review_next < run->attempts->count)
+        return 0; /* the rest when it is called again */
+    run->review_next = 0;
+    run->review_ns = shard__later_ns(run->now_ns, 1000000000);
+    return 0;
+}
