@@ -5,13 +5,14 @@ PREFIX ?= /usr/local
 WERROR ?= false
 SECONDS_PER_TARGET ?= 10
 SEED ?= 1
+RUNS ?= 50
 
 OPTIONS = --prefix=$(PREFIX) -Dwerror=$(WERROR)
 SANITIZE = -Db_sanitize=address,undefined -Db_lundef=false
 MESON_TEST = meson test --no-rebuild --print-errorlogs
 
 .DEFAULT_GOAL := build
-.PHONY: build setup demo check check-asan check-valgrind bench bench-accuracy fuzz-smoke lint format docs install clean help
+.PHONY: build setup demo check check-asan check-valgrind check-kill bench bench-accuracy fuzz-smoke lint format docs install clean help
 
 build: ## build into build/ (the default)
 	@.ci/setup build
@@ -41,6 +42,12 @@ check-valgrind: ## the tests under valgrind
 	@.ci/setup build run test valgrind
 	@$(MAKE) --no-print-directory build
 	@$(MESON_TEST) -C $(BUILD) --setup valgrind
+
+check-kill: ## kill -9 shardrun at random moments of RUNS runs from SEED, with containers and with processes
+	@.ci/setup build run test
+	@$(MAKE) --no-print-directory build
+	@tests/campaign/kill.py $(BUILD)/examples/shardrun/shardrun --seed $(SEED) --runs $(RUNS)
+	@tests/campaign/kill.py $(BUILD)/examples/shardrun/shardrun --seed $(SEED) --runs $(RUNS) --executor process --longest 5
 
 bench: ## run the programs behind README's figures
 	@.ci/setup build run bench
