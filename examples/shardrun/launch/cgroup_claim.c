@@ -18,28 +18,34 @@
 #define SUPERVISOR "shardrun-supervisor"
 
 /* Asks v2 to let children of directory have the controllers; returns those that they have now. */
-static unsigned enable(const char *directory, unsigned controllers, int *ret_code)
+static unsigned enable(const char *directory, unsigned controllers)
 {
     unsigned enabled = controllers & LAUNCH__CPUACCT;
-    *ret_code = 0;
     for (unsigned one = 1; one <= LAUNCH__PIDS; one <<= 1) {
         if ((controllers & WANTED & one) == 0)
             continue;
-        int code = launch__write_control(directory, "cgroup.subtree_control",
-                                         one == LAUNCH__MEMORY ? "+memory"
-                                         : one == LAUNCH__CPU  ? "+cpu"
-                                                               : "+pids");
-        if (code < 0)
-            *ret_code = code;
-        else
+        if (launch__write_control(directory, "cgroup.subtree_control",
+                                  one == LAUNCH__MEMORY ? "+memory"
+                                  : one == LAUNCH__CPU  ? "+cpu"
+                                                        : "+pids") == 0)
             enabled |= one;
     }
     return enabled;
 }
 
+/* Only the root of the whole v2 tree may have processes and give controllers; it alone has no type. */
+static bool may_hold_processes(const char *directory)
+{
+    char *path = launch__format("%s/cgroup.type", directory);
+    bool may = path != NULL && access(path, F_OK) != 0;
+    free(path);
+    return may;
+}
+
 /*
- * A v2 group with processes in it cannot give controllers to children. If we are alone in it, or it is the root of a
- * container that root runs in, the processes step aside into a child.
+ * If we are alone in the group, or it is the root of a container that root runs in, the processes step aside into a
+ * child. True if none is left. This comes before any controller is enabled: the kernel refuses memory to a group with
+ * processes, but it takes cpu and pids, makes the group the root of threaded groups, and then none can move to a child.
  */
 static bool step_aside(const char *directory, bool is_root_of_mount)
 {
@@ -47,37 +53,39 @@ static bool step_aside(const char *directory, bool is_root_of_mount)
     char *aside = launch__format("%s/" SUPERVISOR, directory);
     char *text = NULL;
     size_t size = 0;
-    bool moved = false;
+    bool empty = false;
     if (path != NULL && aside != NULL && launch__read_file(AT_FDCWD, path, (size_t)1 << 20, &text, &size) == 0) {
-        bool alone = (pid_t)strtol(text, NULL, 10) == getpid() && strchr(text, '\n') == text + size - 1;
-        bool allowed = alone || (is_root_of_mount && geteuid() == 0);
-        moved = allowed && (mkdir(aside, 0755) == 0 || errno == EEXIST);
+        empty = size == 0;
+        bool alone = !empty && (pid_t)strtol(text, NULL, 10) == getpid() && strchr(text, '\n') == text + size - 1;
+        bool allowed = alone || (!empty && is_root_of_mount && geteuid() == 0);
+        bool made = allowed && (mkdir(aside, 0755) == 0 || errno == EEXIST);
         char *save = NULL;
-        for (char *pid = moved ? strtok_r(text, "\n", &save) : NULL; pid != NULL; pid = strtok_r(NULL, "\n", &save))
-            launch__write_control(aside, "cgroup.procs",
-                                  pid); /* one that has ended meanwhile, or a kernel thread, stays */
+        empty = empty || made;
+        for (char *pid = made ? strtok_r(text, "\n", &save) : NULL; pid != NULL; pid = strtok_r(NULL, "\n", &save)) {
+            int code = launch__write_control(aside, "cgroup.procs", pid);
+            empty = empty && (code == 0 || code == -ESRCH); /* one may have ended meanwhile */
+        }
     }
     free(text);
     free(aside);
     free(path);
-    return moved;
+    return empty;
 }
 
 /* Makes our group in a v2 directory; returns the controllers it has to give. */
 static unsigned claim_v2_in(const char *directory, const char *name, bool is_root_of_mount)
 {
+    unsigned offered = launch__layout_offered(directory);
+    if ((offered & WANTED) == 0 || (!may_hold_processes(directory) && !step_aside(directory, is_root_of_mount)))
+        return 0;
     char *path = launch__format("%s/%s", directory, name);
     if (path == NULL || (mkdir(path, 0755) != 0 && errno != EEXIST)) {
         free(path);
         return 0;
     }
-    int code = 0;
-    unsigned offered = launch__layout_offered(directory);
-    unsigned enabled = enable(directory, offered, &code);
-    if (code == -EBUSY && step_aside(directory, is_root_of_mount))
-        enabled = enable(directory, offered, &code);
+    unsigned enabled = enable(directory, offered);
     if ((enabled & WANTED) != 0)
-        enabled = enable(path, enabled, &code);
+        enabled = enable(path, enabled);
     if ((enabled & WANTED) == 0) {
         rmdir(path);
         enabled = 0;
