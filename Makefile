@@ -12,7 +12,7 @@ SANITIZE = -Db_sanitize=address,undefined -Db_lundef=false
 MESON_TEST = meson test --no-rebuild --print-errorlogs
 
 .DEFAULT_GOAL := build
-.PHONY: build setup demo check check-asan check-valgrind check-kill bench bench-accuracy fuzz-smoke lint format docs install clean help
+.PHONY: build setup demo check check-asan check-valgrind check-cgroup2 check-kill bench bench-accuracy fuzz-smoke lint format docs install clean help
 
 build: ## build into build/ (the default)
 	@.ci/setup build
@@ -20,7 +20,7 @@ build: ## build into build/ (the default)
 	@ninja -C $(BUILD)
 
 setup: ## install every package that any of these commands needs
-	@.ci/setup build run test valgrind lint fuzz bench
+	@.ci/setup build run test valgrind lint fuzz bench cgroup2
 
 demo: ## run a real workflow in containers on this machine
 	@.ci/setup run
@@ -48,6 +48,11 @@ check-kill: ## kill -9 shardrun at random moments of RUNS runs from SEED, with c
 	@$(MAKE) --no-print-directory build
 	@tests/campaign/kill.py $(BUILD)/examples/shardrun/shardrun --seed $(SEED) --runs $(RUNS)
 	@tests/campaign/kill.py $(BUILD)/examples/shardrun/shardrun --seed $(SEED) --runs $(RUNS) --executor process --longest 5
+
+check-cgroup2: ## the tests of launching on a system with cgroup v2 only, if need be in a kernel of its own
+	@.ci/setup build run test cgroup2
+	@$(MAKE) --no-print-directory build
+	@tests/campaign/cgroup2 $(BUILD)
 
 bench: ## run the programs behind README's figures
 	@.ci/setup build run bench
@@ -86,4 +91,4 @@ clean: ## remove what was built
 	@rm -rf $(BUILD) build-asan build-fuzz
 
 help: ## this list
-	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/\1\t\2/p' $(MAKEFILE_LIST) | expand -t 18
+	@sed -n 's/^\([a-z0-9-]*\):.*## \(.*\)/\1\t\2/p' $(MAKEFILE_LIST) | expand -t 18

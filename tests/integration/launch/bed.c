@@ -18,6 +18,25 @@
 #define ATTEMPTS 64
 #define FILE_MAX_BYTES (4 << 20)
 
+static double from_environment(const char *name, double otherwise)
+{
+    const char *text = getenv(name);
+    double value = text == NULL ? 0 : strtod(text, NULL);
+    return value > 0 ? value : otherwise;
+}
+
+/* Libcheck's own variable: a slow machine that needs more time for a test needs more for each wait in it. */
+static double patience(void)
+{
+    return from_environment("CK_TIMEOUT_MULTIPLIER", 1);
+}
+
+int bed_ways(enum bed_way most)
+{
+    int wanted = (int)from_environment("LAUNCH_TEST_WAYS", BED_ALL);
+    return wanted < (int)most ? wanted : (int)most;
+}
+
 const char *bed_runtime(enum bed_way way)
 {
     static const char *const runtimes[] = {NULL, "crun", "runc"};
@@ -79,7 +98,7 @@ struct launch_spec bed_spec(struct bed *bed, const char *script)
     return (struct launch_spec){.dir = directories[at],
                                 .host = "h",
                                 .argv = commands[at],
-                                .timeout_seconds = 60,
+                                .timeout_seconds = 60 * patience(),
                                 .kill_grace_seconds = 5,
                                 .container = bed->rootfs != NULL,
                                 .rootfs = bed->rootfs};
@@ -99,7 +118,7 @@ struct launch_result bed_end(struct launch_attempt *attempt)
     struct pollfd wait = {.fd = launch_attempt_fd(attempt), .events = POLLIN};
     struct launch_result result;
 
-    ck_assert_int_eq(poll(&wait, 1, 60000), 1);
+    ck_assert_int_eq(poll(&wait, 1, (int)(60000 * patience())), 1);
     ck_assert_int_eq(launch_attempt_result(attempt, &result), 0);
     launch_attempt_free(attempt);
     return result;
@@ -135,7 +154,9 @@ const char *bed_read(const char *dir, const char *name)
 
 void bed_await_file(const char *dir, const char *name)
 {
-    for (int round = 0; round < 5000 && bed_read(dir, name)[0] == '\0'; round++)
+    int rounds = (int)(5000 * patience());
+
+    for (int round = 0; round < rounds && bed_read(dir, name)[0] == '\0'; round++)
         nanosleep(&(struct timespec){.tv_nsec = 2000000}, NULL);
     ck_assert_msg(bed_read(dir, name)[0] != '\0', "%s/%s does not come", dir, name);
 }

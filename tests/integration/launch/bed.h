@@ -21,6 +21,8 @@ struct bed {
     int next;
 };
 
+/* How many ways to try, from the first: up to most, or fewer if LAUNCH_TEST_WAYS says so. */
+int bed_ways(enum bed_way most);
 /* The runtime of a way, NULL for plain processes. */
 const char *bed_runtime(enum bed_way way);
 /* Fails the test with the reason if this machine cannot do it. */
@@ -30,7 +32,7 @@ void bed_clear(struct bed *bed);
 struct launch_spec bed_spec(struct bed *bed, const char *script);
 /* Starts it, and fails the test if that fails. */
 struct launch_attempt *bed_start(struct bed *bed, const struct launch_spec *spec);
-/* Waits for its end, at most a minute; frees it. */
+/* Waits for its end, at most a minute times CK_TIMEOUT_MULTIPLIER, as all waits here; frees it. */
 struct launch_result bed_end(struct launch_attempt *attempt);
 /* Both. */
 struct launch_result bed_run(struct bed *bed, const struct launch_spec *spec);

@@ -339,14 +339,20 @@ int main(void)
     Suite *suite = suite_create("launch adopt");
     TCase *tcase = tcase_create("adopt");
     tcase_set_timeout(tcase, 200);
-    tcase_add_loop_test(tcase, a_start_that_dies_at_any_system_call_is_adopted_or_never_ran, 0, BED_WAYS);
-    tcase_add_test(tcase, a_starter_that_thaws_cannot_start_what_was_said_to_have_never_run);
-    tcase_add_loop_test(tcase, a_program_killed_among_many_starts_loses_and_doubles_none, 0, BED_ALL);
-    tcase_add_loop_test(tcase, what_runs_is_adopted, 0, BED_ALL);
-    tcase_add_loop_test(tcase, what_has_ended_keeps_its_result, 0, BED_ALL);
-    tcase_add_loop_test(tcase, an_attempt_whose_shim_was_killed_is_fenced_and_lost, 0, BED_ALL);
+    tcase_add_loop_test(tcase, what_runs_is_adopted, 0, bed_ways(BED_ALL));
+    tcase_add_loop_test(tcase, what_has_ended_keeps_its_result, 0, bed_ways(BED_ALL));
+    tcase_add_loop_test(tcase, an_attempt_whose_shim_was_killed_is_fenced_and_lost, 0, bed_ways(BED_ALL));
     tcase_add_test(tcase, what_never_ran_never_will);
     tcase_add_test(tcase, a_damaged_result_is_a_lost_attempt);
     suite_add_tcase(suite, tcase);
+
+    /* Hundreds of starts each; CK_EXCLUDE_TAGS=exhaustive leaves them out. */
+    TCase *instants = tcase_create("adopt at each instant");
+    tcase_set_timeout(instants, 200);
+    tcase_set_tags(instants, "exhaustive");
+    tcase_add_loop_test(instants, a_start_that_dies_at_any_system_call_is_adopted_or_never_ran, 0, bed_ways(BED_WAYS));
+    tcase_add_test(instants, a_starter_that_thaws_cannot_start_what_was_said_to_have_never_run);
+    tcase_add_loop_test(instants, a_program_killed_among_many_starts_loses_and_doubles_none, 0, bed_ways(BED_ALL));
+    suite_add_tcase(suite, instants);
     return suite_run(suite);
 }

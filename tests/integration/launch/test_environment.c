@@ -236,14 +236,14 @@ int main(void)
     Suite *suite = suite_create("launch environment");
     TCase *tcase = tcase_create("environment");
     tcase_set_timeout(tcase, 120);
-    tcase_add_loop_test(tcase, a_container_has_walls, BED_CRUN, BED_WAYS);
-    tcase_add_loop_test(tcase, namespaces_are_the_containers_own, BED_CRUN, BED_WAYS);
-    tcase_add_loop_test(tcase, bind_mounts_are_as_asked, BED_CRUN, BED_WAYS);
+    tcase_add_loop_test(tcase, a_container_has_walls, BED_CRUN, bed_ways(BED_WAYS));
+    tcase_add_loop_test(tcase, namespaces_are_the_containers_own, BED_CRUN, bed_ways(BED_WAYS));
+    tcase_add_loop_test(tcase, bind_mounts_are_as_asked, BED_CRUN, bed_ways(BED_WAYS));
     tcase_add_test(tcase, a_spec_that_makes_no_sense_is_refused);
     tcase_add_test(tcase, what_the_machine_lacks_is_named);
     tcase_add_test(tcase, without_cgroups_there_is_a_warning_and_processes_run);
     tcase_add_test(tcase, without_privileges_processes_run_and_the_limits_are_disclaimed);
-    tcase_add_loop_test(tcase, nothing_is_left_in_the_cgroups, 0, BED_WAYS);
+    tcase_add_loop_test(tcase, nothing_is_left_in_the_cgroups, 0, bed_ways(BED_WAYS));
     suite_add_tcase(suite, tcase);
     return suite_run(suite);
 }

@@ -220,20 +220,20 @@ static TCase *cases(void)
 {
     TCase *tcase = tcase_create("outcome");
     tcase_set_timeout(tcase, 120);
-    tcase_add_loop_test(tcase, an_exit_code_is_told, 0, BED_WAYS);
-    tcase_add_loop_test(tcase, an_exit_code_above_128_is_no_signal, 0, BED_WAYS);
+    tcase_add_loop_test(tcase, an_exit_code_is_told, 0, bed_ways(BED_WAYS));
+    tcase_add_loop_test(tcase, an_exit_code_above_128_is_no_signal, 0, bed_ways(BED_WAYS));
     tcase_add_test(tcase, a_signal_is_told);
-    tcase_add_loop_test(tcase, a_command_that_is_not_there_is_named, 0, BED_WAYS);
+    tcase_add_loop_test(tcase, a_command_that_is_not_there_is_named, 0, bed_ways(BED_WAYS));
     tcase_add_test(tcase, a_working_directory_that_is_not_there_is_named);
-    tcase_add_loop_test(tcase, running_out_of_memory_is_recognised, 0, BED_WAYS);
-    tcase_add_loop_test(tcase, a_child_that_runs_out_of_memory_is_recognised_too, 0, BED_WAYS);
-    tcase_add_loop_test(tcase, a_budget_of_the_host_holds_for_all_its_attempts, 0, BED_WAYS);
-    tcase_add_loop_test(tcase, more_processes_than_allowed_are_refused, 0, BED_WAYS);
-    tcase_add_loop_test(tcase, arguments_pass_as_they_are, 0, BED_WAYS);
-    tcase_add_loop_test(tcase, strange_names_of_hosts_and_attempts_work, 0, BED_WAYS);
-    tcase_add_loop_test(tcase, an_attempt_with_a_long_path_runs, 0, BED_WAYS);
-    tcase_add_loop_test(tcase, an_attempt_starts_once, 0, BED_WAYS);
-    tcase_add_loop_test(tcase, what_the_launched_use_is_reported_while_they_run, 0, BED_WAYS);
+    tcase_add_loop_test(tcase, running_out_of_memory_is_recognised, 0, bed_ways(BED_WAYS));
+    tcase_add_loop_test(tcase, a_child_that_runs_out_of_memory_is_recognised_too, 0, bed_ways(BED_WAYS));
+    tcase_add_loop_test(tcase, a_budget_of_the_host_holds_for_all_its_attempts, 0, bed_ways(BED_WAYS));
+    tcase_add_loop_test(tcase, more_processes_than_allowed_are_refused, 0, bed_ways(BED_WAYS));
+    tcase_add_loop_test(tcase, arguments_pass_as_they_are, 0, bed_ways(BED_WAYS));
+    tcase_add_loop_test(tcase, strange_names_of_hosts_and_attempts_work, 0, bed_ways(BED_WAYS));
+    tcase_add_loop_test(tcase, an_attempt_with_a_long_path_runs, 0, bed_ways(BED_WAYS));
+    tcase_add_loop_test(tcase, an_attempt_starts_once, 0, bed_ways(BED_WAYS));
+    tcase_add_loop_test(tcase, what_the_launched_use_is_reported_while_they_run, 0, bed_ways(BED_WAYS));
     return tcase;
 }
 

@@ -96,10 +96,10 @@ int main(void)
     Suite *suite = suite_create("launch output");
     TCase *tcase = tcase_create("output");
     tcase_set_timeout(tcase, 120);
-    tcase_add_loop_test(tcase, both_streams_are_kept_apart, 0, BED_WAYS);
-    tcase_add_loop_test(tcase, a_flood_is_bounded, 0, BED_WAYS);
+    tcase_add_loop_test(tcase, both_streams_are_kept_apart, 0, bed_ways(BED_WAYS));
+    tcase_add_loop_test(tcase, a_flood_is_bounded, 0, bed_ways(BED_WAYS));
     tcase_add_test(tcase, output_at_the_bound_is_whole);
-    tcase_add_loop_test(tcase, output_of_what_the_command_leaves_behind_is_kept_until_its_end, 0, BED_WAYS);
+    tcase_add_loop_test(tcase, output_of_what_the_command_leaves_behind_is_kept_until_its_end, 0, bed_ways(BED_WAYS));
     suite_add_tcase(suite, tcase);
     return suite_run(suite);
 }

@@ -164,12 +164,12 @@ int main(void)
     Suite *suite = suite_create("launch rootfs");
     TCase *tcase = tcase_create("rootfs");
     tcase_set_timeout(tcase, 120);
-    tcase_add_loop_test(tcase, a_directory_is_a_root, BED_CRUN, BED_WAYS);
-    tcase_add_loop_test(tcase, an_image_is_unpacked_layer_by_layer, BED_CRUN, BED_WAYS);
+    tcase_add_loop_test(tcase, a_directory_is_a_root, BED_CRUN, bed_ways(BED_WAYS));
+    tcase_add_loop_test(tcase, an_image_is_unpacked_layer_by_layer, BED_CRUN, bed_ways(BED_WAYS));
     tcase_add_test(tcase, an_image_is_unpacked_once);
     tcase_add_test(tcase, a_damaged_image_is_refused);
     tcase_add_test(tcase, an_image_cannot_write_outside);
-    tcase_add_loop_test(tcase, the_assembled_root_runs_the_programs_of_the_machine, BED_CRUN, BED_WAYS);
+    tcase_add_loop_test(tcase, the_assembled_root_runs_the_programs_of_the_machine, BED_CRUN, bed_ways(BED_WAYS));
     suite_add_tcase(suite, tcase);
     return suite_run(suite);
 }
