@@ -218,6 +218,15 @@ int shard__run_staged(struct shard__run *run, int32_t slot);
 /* Asks the policy about some of the running tasks. 0 or SHARD_ENOMEM. */
 int shard__run_review(struct shard__run *run);
 
+/* ---- wait.c: ready tasks that wait ---- */
+/* Takes held tasks and blocked profiles up again when something has changed since, or the time for that has come. */
+int shard__run_look_again(struct shard__run *run);
+/* There is no start for the first task of a profile now. 0, or a negative code. */
+int shard__run_wait(struct shard__run *run, int32_t profile, int32_t task, const struct shard_decision *decision,
+                    int *held_in_row);
+/* A task of which an input is nowhere. 0: it waits for that, or is given up; or SHARD_ENOMEM. */
+int shard__run_wait_for_data(struct shard__run *run, int32_t profile, int32_t task);
+
 /* ---- end.c ---- */
 /* The attempt in a slot has ended. `end` is checked by the caller. */
 int shard__run_attempt_ended(struct shard__run *run, int32_t slot, const struct shard_attempt_end *end);
