@@ -3,6 +3,8 @@
  * Models as bytes. Lines of text, numbers as the hexadecimal digits of their bits so that they come back as they were,
  * model files of trees as they are, and last a BLAKE2b-256 of all before. What is read is checked although the digest
  * fits: anybody can compute one.
+ *
+ * It is longer than 400 lines because what writes a part and what reads it stand side by side.
  */
 
 #include <math.h>

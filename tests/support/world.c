@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The world's time, its hosts and runs, and its loop: deliver, step when the descriptor asks for it, or let time pass.
+/*
+ * The world's time, its hosts and runs, and its loop: deliver, step when the descriptor asks for it, or let time pass.
+ *
+ * It is longer than 400 lines because the laws that hold in every run are checked where the world learns what happened.
  */
 
 #include "world.h"

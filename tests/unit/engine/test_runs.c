@@ -1,5 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What the engine promises of runs, one sentence a test, in a world of virtual time. */
+/*
+ * What the engine promises of runs, one sentence a test, in a world of virtual time.
+ *
+ * It is longer than 400 lines because it has a case for each sentence of the contract.
+ */
 
 #include <math.h>
 #include <pthread.h>

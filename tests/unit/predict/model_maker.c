@@ -1,5 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Draws trees, and writes them through one small writer that knows both formats. */
+/*
+ * Draws trees, and writes them through one small writer that knows both formats.
+ *
+ * It is longer than 400 lines because it writes every part of the model format, so that any part can be made wrong.
+ */
 
 #include "model_maker.h"
 
