@@ -11,13 +11,14 @@
 
 struct embedder {
     GMainLoop *loop;
-    GHashTable *children; /* pids, by token */
+    GList *children; /* that run */
     shard_engine *engine;
     enum shard_run_state state;
 };
 
 struct child {
     struct embedder *embedder;
+    GPid pid;
     shard_sink *sink;
     shard_token token;
 };
@@ -39,7 +40,7 @@ static void on_child_ended(GPid pid, int status, gpointer data)
     struct shard_attempt_end end = {.struct_size = sizeof end, .outcome = SHARD_OUTCOME_DONE};
     if (status != 0)
         end.outcome = SHARD_OUTCOME_TASK_ERROR;
-    g_hash_table_remove(child->embedder->children, GSIZE_TO_POINTER(child->token));
+    child->embedder->children = g_list_remove(child->embedder->children, child);
     shard_sink_attempt_ended(child->sink, child->token, &end);
     g_spawn_close_pid(pid);
     g_free(child);
@@ -54,8 +55,8 @@ static int start(void *self, shard_sink *sink, shard_token token, const struct s
     if (!g_spawn_async(NULL, argv, NULL, G_SPAWN_DO_NOT_REAP_CHILD, NULL, NULL, &pid, NULL))
         return SHARD_EIO; /* an answer too: launch_error */
     struct child *child = g_new(struct child, 1);
-    *child = (struct child){embedder, sink, token};
-    g_hash_table_insert(embedder->children, GSIZE_TO_POINTER(token), GINT_TO_POINTER(pid));
+    *child = (struct child){embedder, pid, sink, token};
+    embedder->children = g_list_prepend(embedder->children, child);
     g_child_watch_add(pid, on_child_ended, child);
     return 0;
 }
@@ -63,10 +64,12 @@ static int start(void *self, shard_sink *sink, shard_token token, const struct s
 static void cancel(void *self, shard_token token, enum shard_cancel_reason reason)
 {
     struct embedder *embedder = self;
-    int pid = GPOINTER_TO_INT(g_hash_table_lookup(embedder->children, GSIZE_TO_POINTER(token)));
     (void)reason;
-    if (pid > 0)
-        kill(pid, SIGKILL);
+    for (GList *at = embedder->children; at != NULL; at = at->next) {
+        const struct child *child = at->data;
+        if (child->token == token)
+            kill(child->pid, SIGKILL); /* its end is told as any other */
+    }
 }
 
 static gboolean on_engine(gint fd, GIOCondition condition, gpointer data)
@@ -97,7 +100,7 @@ int main(void)
     const struct shard_executor executor = {
         .struct_size = sizeof executor, .name = "glib", .start = start, .cancel = cancel};
     const char *const hosts[] = {"host-a", "host-b"};
-    struct embedder embedder = {.loop = g_main_loop_new(NULL, FALSE), .children = g_hash_table_new(NULL, NULL)};
+    struct embedder embedder = {.loop = g_main_loop_new(NULL, FALSE)};
     struct shard_engine_config config = {
         .struct_size = sizeof config, .executor = &executor, .executor_self = &embedder};
     struct shard_run_spec run = {.struct_size = sizeof run, .name = "first"};
@@ -125,7 +128,6 @@ int main(void)
     config.policy.port->destroy(config.policy.self);
     config.store.port->close(config.store.self);
     shard_context_free(context);
-    g_hash_table_unref(embedder.children);
     g_main_loop_unref(embedder.loop);
     return embedder.state != SHARD_RUN_DONE;
 }

@@ -123,8 +123,9 @@ static double place_level(const struct layers *layers, int level, double y)
     double left = DAG_MARGIN + DAG_LABELS + (DAG_DRAWING - columns * pitch) / 2;
     for (int i = 0; i < count; i++) {
         struct dag_node *node = &layers->graph->nodes[layers->order[begin + i].node];
-        node->x = left + (i / rows + 0.5) * pitch - width / 2;
-        node->y = y + i % rows * (size + gap);
+        int column = i / rows, row = i % rows;
+        node->x = left + (column + 0.5) * pitch - width / 2;
+        node->y = y + row * (size + gap);
         node->width = width;
         node->height = height;
     }

@@ -10,8 +10,8 @@
 #include <stdarg.h>
 #include <stddef.h>
 
-void *need_zeroed(size_t count, size_t size);
-void *need_resized(void *ptr, size_t count, size_t size);
+void *need_zeroed(size_t count, size_t size) __attribute__((returns_nonnull));
+void *need_resized(void *ptr, size_t count, size_t size) __attribute__((returns_nonnull));
 char *need_copy(const char *text);
 char *need_printf(const char *format, ...) __attribute__((format(printf, 1, 2)));
 char *need_vprintf(const char *format, va_list args) __attribute__((format(printf, 1, 0)));

@@ -79,12 +79,12 @@ static int32_t kind_of(const struct report *report, shard_task_id task)
     return shard_workflow_task(report->image->workflow, report->origin[task], &info) == 0 ? info.kind_id : 0;
 }
 
-static struct report_attempt *begin_attempt(struct report *report, const struct shard_record *record, int *capacity)
+static struct report_attempt *begin_attempt(struct report *report, const struct shard_record *record)
 {
-    if (report->attempt_count == *capacity) {
-        *capacity = *capacity < 64 ? 64 : *capacity * 2;
-        report->attempts = need_resized(report->attempts, (size_t)*capacity, sizeof *report->attempts);
-    }
+    int count = report->attempt_count;
+    /* The room doubles whenever it is full. */
+    if ((count & (count - 1)) == 0)
+        report->attempts = need_resized(report->attempts, count == 0 ? 1 : 2 * (size_t)count, sizeof *report->attempts);
     struct report_attempt *attempt = &report->attempts[report->attempt_count];
     *attempt =
         (struct report_attempt){.task = record->task,
@@ -99,14 +99,14 @@ static struct report_attempt *begin_attempt(struct report *report, const struct 
     return attempt;
 }
 
-static void end_attempt(struct report *report, int64_t index, int *capacity)
+static void end_attempt(struct report *report, int64_t index)
 {
     const struct shard_record *record = &report->image->records[index];
     int32_t last = report->last_attempt[record->task];
     struct report_attempt *attempt = last >= 0 ? &report->attempts[last] : NULL;
     if (attempt == NULL || attempt->record >= 0) {
         /* It ended before it ran: its inputs could not be brought. */
-        attempt = begin_attempt(report, record, capacity);
+        attempt = begin_attempt(report, record);
         attempt->begin_ns -= record->seconds > 0 ? (int64_t)((double)record->seconds * 1e9) : 0;
     }
     attempt->end_ns = record->time_ns > attempt->begin_ns ? record->time_ns : attempt->begin_ns;
@@ -117,16 +117,15 @@ static void end_attempt(struct report *report, int64_t index, int *capacity)
 static void read_attempts(struct report *report)
 {
     const struct shard_run_image *image = report->image;
-    int capacity = 0;
     for (int64_t i = 0; i < image->record_count; i++) {
         const struct shard_record *record = &image->records[i];
         report->end_ns = record->time_ns > report->end_ns ? record->time_ns : report->end_ns;
         if (record->type != SHARD_RECORD_TASK || record->task < 0 || record->task >= report->task_count)
             continue;
         if (record->outcome != SHARD_OUTCOME_NONE && record->outcome < SHARD_OUTCOME_COUNT)
-            end_attempt(report, i, &capacity);
+            end_attempt(report, i);
         else if (record->to == SHARD_TASK_RUNNING)
-            begin_attempt(report, record, &capacity);
+            begin_attempt(report, record);
     }
     for (int i = 0; i < report->attempt_count; i++) {
         if (report->attempts[i].record < 0)
