@@ -49,13 +49,12 @@ static int read_workflow(struct orchestrator *orchestrator, shard_workflow **ret
     int code = CLI_DONE;
     if (workflow_file_load(orchestrator->context, options->file, &file) < 0) {
         code = cli_error(file.exit_code, "%s", file.problem);
-    } else if (payload_check_workflow(file.workflow, !options->replay, &problem) < 0) {
+    } else if (payload_check_workflow(file.workflow, !options->replay, &problem) < 0 ||
+               (options->replay && replay_scale(orchestrator->context, file.workflow, options,
+                                                free_bytes_at(orchestrator->place.runs), ret_workflow, &problem) < 0)) {
         code = cli_error(CLI_USAGE, "%s: %s", options->file, problem);
     } else if (!options->replay) {
         *ret_workflow = shard_workflow_ref(file.workflow);
-    } else if (replay_scale(orchestrator->context, file.workflow, options, free_bytes_at(orchestrator->place.runs),
-                            ret_workflow, &problem) < 0) {
-        code = cli_error(CLI_USAGE, "%s: %s", options->file, problem);
     }
     free(problem);
     workflow_file_clear(&file);

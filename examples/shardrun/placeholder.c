@@ -140,17 +140,15 @@ static int add_value(const struct placeholders *values, const struct found *foun
                      char **ret_problem)
 {
     struct strings all = {0};
+    char *scalar = scalar_of(values, found);
     const struct named_paths *list = list_of(values, found);
-    if (list != NULL) {
-        if (paths_of(values, list, found, &all, ret_problem) < 0) {
-            strings_clear(&all);
-            return -1;
-        }
-    } else {
-        char *scalar = scalar_of(values, found);
-        if (scalar == NULL)
-            return wrong(found, "there is none of that name; write '{{' for a brace that means itself", ret_problem);
+    if (scalar != NULL) {
         strings_take(&all, scalar);
+    } else if (list == NULL) {
+        return wrong(found, "there is none of that name; write '{{' for a brace that means itself", ret_problem);
+    } else if (paths_of(values, list, found, &all, ret_problem) < 0) {
+        strings_clear(&all);
+        return -1;
     }
     for (size_t i = 0; i < all.count; i++) {
         text_puts(text, i > 0 ? " " : "");

@@ -90,8 +90,10 @@ static void parse_retries(struct argp_state *state, const char *text, int32_t *r
     for (char *item; (item = strsep(&rest, ",")) != NULL;) {
         char *value = strchr(item, '=');
         int outcome = SHARD_OUTCOME_TASK_ERROR;
-        if (value == NULL)
+        if (value == NULL) {
             argp_error(state, "--retries wants CLASS=N,..., not '%s'", text);
+            break;
+        }
         *value++ = '\0';
         while (outcome < SHARD_OUTCOME_COUNT && strcmp(shard_outcome_text(outcome), item) != 0)
             outcome++;

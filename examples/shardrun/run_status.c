@@ -11,14 +11,21 @@
 
 #include "show.h"
 
+enum shard_run_state run_state_now(enum shard_run_state stored, const char *owner)
+{
+    bool taken_up = stored == SHARD_RUN_SUSPENDED && owner != NULL && owner_is_alive(owner) > 0;
+    return taken_up ? SHARD_RUN_ACTIVE : stored;
+}
+
 void run_status_read(struct run_status *status, const struct shard_run_image *image, const char *owner,
                      const char *store)
 {
     struct timespec now;
     *status = (struct run_status){.image = image, .owner = owner, .store = store};
+    status->state = run_state_now(image->state, owner);
     run_counts_read(image, &status->counts);
     int64_t until = status->counts.last_ns;
-    if (image->state == SHARD_RUN_ACTIVE && (owner == NULL || owner_is_alive(owner) != 0)) {
+    if (status->state == SHARD_RUN_ACTIVE && (owner == NULL || owner_is_alive(owner) != 0)) {
         clock_gettime(CLOCK_REALTIME, &now);
         until = (int64_t)now.tv_sec * 1000000000 + now.tv_nsec;
     }
@@ -53,7 +60,7 @@ void run_status_print_json(const struct run_status *status, const char *event)
     if (event != NULL)
         json_object_set_new(object, "event", json_string(event));
     json_t *rest = json_pack(
-        "{s:s,s:i,s:i,s:i,s:i,s:I,s:f,s:s,s:s,s:f,s:o,s:o}", "state", shard_run_state_text((int)image->state), "tasks",
+        "{s:s,s:i,s:i,s:i,s:i,s:I,s:f,s:s,s:s,s:f,s:o,s:o}", "state", shard_run_state_text((int)status->state), "tasks",
         counts->tasks, "done", counts->by_state[SHARD_TASK_DONE], "failed", counts->by_state[SHARD_TASK_FAILED],
         "running", counts->by_state[SHARD_TASK_RUNNING], "attempts", (json_int_t)counts->attempts, "makespan_seconds",
         status->makespan_seconds, "run", image->name, "store", status->store, "created",
@@ -76,8 +83,8 @@ void run_status_print_text(const struct run_status *status, const struct run_pla
 {
     const struct shard_run_image *image = status->image;
     char *span = duration_text(status->makespan_seconds);
-    bool orphaned = image->state == SHARD_RUN_ACTIVE && status->owner != NULL && owner_is_alive(status->owner) == 0;
-    printf("run       %s: %s after %s\n", image->name, shard_run_state_text((int)image->state), span);
+    bool orphaned = status->state == SHARD_RUN_ACTIVE && status->owner != NULL && owner_is_alive(status->owner) == 0;
+    printf("run       %s: %s after %s\n", image->name, shard_run_state_text((int)status->state), span);
     free(span);
     const char *separator = ":";
     printf("tasks     %d", status->counts.tasks);
@@ -95,8 +102,8 @@ void run_status_print_text(const struct run_status *status, const struct run_pla
     printf("\nfiles     %s\n", run_place->directory);
     if (orphaned)
         printf("owner     %s is gone\n", status->owner);
-    else if (image->state == SHARD_RUN_ACTIVE && status->owner != NULL)
+    else if (status->state == SHARD_RUN_ACTIVE && status->owner != NULL)
         printf("owner     %s\n", status->owner);
-    if (orphaned || image->state == SHARD_RUN_SUSPENDED)
+    if (orphaned || status->state == SHARD_RUN_SUSPENDED)
         printf("next      shardrun resume %s --store %s\n", image->name, status->store);
 }

@@ -173,6 +173,17 @@ def hosts_from_a_file_run_tasks_under_their_names(place):
 
 
 @case
+def every_key_of_the_published_schema_of_hosts_is_taken(place):
+    schema = json.loads((Path(__file__).parents[2] / "examples/shardrun/hosts.schema.json").read_text())
+    keys = schema["properties"]["hosts"]["items"]["properties"]
+    values = {"name": "h", "volume": "own", "labels": {"a": "b"}, "speed": 1.5, "cpu_millicores": 1000,
+              "memory_bytes": 1 << 30, "memory_limit_bytes": 1 << 30}
+    place.write("h.json", json.dumps({"hosts": [{key: values.get(key, 100) for key in keys}]}))
+    place.workflow([task("a", ["true"])])
+    ended(run(place, "--hosts", "h.json"), 0)
+
+
+@case
 def data_is_staged_between_hosts_with_volumes_of_their_own(place):
     hosts = [{**HOST, "name": name, "volume": "own", "slots": 1} for name in ("left", "right")]
     place.write("h.json", json.dumps({"hosts": hosts}))
