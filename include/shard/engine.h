@@ -30,7 +30,7 @@ typedef int32_t shard_run_id; /* index of a run in its engine; -1: none */
 
 /** Retries of one failure class. Zero is the class's default; -1 in `budget` means none. */
 struct shard_retry {
-    int32_t budget;         /* failures of this class that are retried, for each task */
+    int32_t budget;         /* failures of this class that are retried, for each task; above 254 counts as 254 */
     double backoff_seconds; /* before the first retry; doubles, jittered by half of it */
     double backoff_max_seconds;
 };

@@ -13,13 +13,16 @@
 #include "base/context.h"
 #include "base/error.h"
 
+/* Failures are counted in a byte that stays at 255: a larger budget would never be spent. */
+enum { MOST_RETRIES = UINT8_MAX - 1 };
+
 /* Budgets and back-offs of the failure classes where the application says nothing. */
 static const struct shard_retry default_retry[SHARD_OUTCOME_COUNT] = {
-    [SHARD_OUTCOME_TASK_ERROR] = {2, 1, 60},       [SHARD_OUTCOME_OUT_OF_MEMORY] = {3, 0, 0},
-    [SHARD_OUTCOME_OUT_OF_DISK] = {3, 1, 60},      [SHARD_OUTCOME_TIMEOUT] = {1, 0, 0},
-    [SHARD_OUTCOME_HOST_LOST] = {10, 0, 0},        [SHARD_OUTCOME_PREEMPTED] = {100, 0, 0},
-    [SHARD_OUTCOME_LAUNCH_ERROR] = {5, 0.5, 30},   [SHARD_OUTCOME_STAGE_ERROR] = {5, 0.5, 30},
-    [SHARD_OUTCOME_CANCELLED] = {UINT8_MAX, 0, 0},
+    [SHARD_OUTCOME_TASK_ERROR] = {2, 1, 60},          [SHARD_OUTCOME_OUT_OF_MEMORY] = {3, 0, 0},
+    [SHARD_OUTCOME_OUT_OF_DISK] = {3, 1, 60},         [SHARD_OUTCOME_TIMEOUT] = {1, 0, 0},
+    [SHARD_OUTCOME_HOST_LOST] = {10, 0, 0},           [SHARD_OUTCOME_PREEMPTED] = {100, 0, 0},
+    [SHARD_OUTCOME_LAUNCH_ERROR] = {5, 0.5, 30},      [SHARD_OUTCOME_STAGE_ERROR] = {5, 0.5, 30},
+    [SHARD_OUTCOME_CANCELLED] = {MOST_RETRIES, 0, 0},
 };
 
 static int take_retry(const struct shard_engine_config *config, struct shard__rules *rules)
@@ -32,6 +35,8 @@ static int take_retry(const struct shard_engine_config *config, struct shard__ru
             retry.budget = default_retry[i].budget;
         if (retry.budget < 0)
             retry.budget = 0;
+        if (retry.budget > MOST_RETRIES)
+            retry.budget = MOST_RETRIES;
         if (retry.backoff_seconds == 0)
             retry.backoff_seconds = default_retry[i].backoff_seconds;
         if (retry.backoff_max_seconds == 0)
