@@ -66,14 +66,10 @@ static struct shard__event event_of(const struct shard_engine *engine, enum shar
                                  .time_ns = engine->wall_ns};
 }
 
-/* An executor that refused by its return value has answered with that. */
-static int refused(struct shard_engine *engine, int32_t slot, enum shard_outcome outcome, int status)
+/* Ends an attempt that does not run, as the executor would have. */
+static void end_unstarted(struct shard_engine *engine, int32_t slot, enum shard_outcome outcome, const char *message)
 {
-    struct shard_error error = {.struct_size = sizeof(error)};
-    struct shard_attempt_end end = {.struct_size = sizeof(end),
-                                    .outcome = outcome,
-                                    .message =
-                                        shard_error_copy(&error) == status ? error.message : shard_code_text(status)};
+    struct shard_attempt_end end = {.struct_size = sizeof(end), .outcome = outcome, .message = message};
     shard_token token = shard__attempts_token(&engine->attempts, slot);
     if (shard_sink_attempt_ended(engine->sink, token, &end) < 0) {
         /* No memory to say so: it ends by its time, which is over. */
@@ -81,10 +77,9 @@ static int refused(struct shard_engine *engine, int32_t slot, enum shard_outcome
         engine->attempts.slots[slot].cancel_outcome = (uint8_t)outcome;
         shard__attempts_set_deadline(&engine->attempts, slot, engine->now_ns);
     }
-    return 0;
 }
 
-static int start(struct shard_engine *engine, struct shard__member *member, int32_t slot)
+static void start(struct shard_engine *engine, struct shard__member *member, int32_t slot)
 {
     struct shard__attempt *attempt = &engine->attempts.slots[slot];
     char name[SHARD_MAX_NAME_BYTES + 64];
@@ -100,23 +95,29 @@ static int start(struct shard_engine *engine, struct shard__member *member, int3
     shard__clear_error();
     int status = engine->executor.start(engine->executor_self, engine->sink,
                                         shard__attempts_token(&engine->attempts, slot), &start);
-    return status < 0 ? refused(engine, slot, SHARD_OUTCOME_LAUNCH_ERROR, status) : 0;
+    if (status >= 0)
+        return;
+    /* An executor that refused by its return value has answered with that. */
+    struct shard_error error = {.struct_size = sizeof(error)};
+    end_unstarted(engine, slot, SHARD_OUTCOME_LAUNCH_ERROR,
+                  shard_error_copy(&error) == status ? error.message : shard_code_text(status));
 }
 
 /* A task's attempt that became durable: it starts, unless it was cancelled or its host taken out meanwhile. */
-static int act_on_start(struct shard_engine *engine, struct shard__member *member, const struct shard_record *record)
+static void act_on_start(struct shard_engine *engine, struct shard__member *member, const struct shard_record *record)
 {
     int32_t slot = member->run->tasks[record->task].slot;
     if (slot < 0)
-        return 0;
+        return;
     const struct shard__attempt *attempt = &engine->attempts.slots[slot];
     if (attempt->phase != SHARD__ATTEMPT_RECORDED || attempt->number != record->attempt)
-        return 0;
+        return;
     if (!attempt->cancelled && engine->cluster.hosts[attempt->host].state == SHARD_HOST_UP)
-        return start(engine, member, slot);
-    struct shard_attempt_end end = {
-        .struct_size = sizeof(end), .outcome = SHARD_OUTCOME_PREEMPTED, .message = "it had not started yet"};
-    return shard_sink_attempt_ended(engine->sink, shard__attempts_token(&engine->attempts, slot), &end);
+        start(engine, member, slot);
+    else
+        end_unstarted(engine, slot,
+                      attempt->cancelled ? (enum shard_outcome)attempt->cancel_outcome : SHARD_OUTCOME_PREEMPTED,
+                      "it had not started yet");
 }
 
 /* The events of a record that are not told by the start of an attempt. Takes the detail as the message. */
@@ -159,18 +160,17 @@ int shard__act_on_batch(struct shard_engine *engine, int32_t id)
     /* At most two events for each record: the end of an attempt, and what its task became. */
     if (shard__events_reserve(engine, 2 * member->batch_count) < 0)
         return SHARD_ENOMEM;
-    int status = 0;
     for (int32_t i = 0; i < member->batch_count; i++) {
         struct shard_record *record = &member->batch[i];
         if (record->type == SHARD_RECORD_TASK) {
             tell(engine, id, record);
-            if (record->to == SHARD_TASK_RUNNING && act_on_start(engine, member, record) < 0)
-                status = SHARD_ENOMEM;
+            if (record->to == SHARD_TASK_RUNNING)
+                act_on_start(engine, member, record);
         }
         free_detail(engine, record);
     }
     member->batch_count = 0;
-    return status;
+    return 0;
 }
 
 static int reattach(struct shard_engine *engine, struct shard__member *member, int32_t slot)
@@ -241,6 +241,7 @@ static void cancel(struct shard_engine *engine, int32_t slot)
 int shard__carry_out(struct shard_engine *engine)
 {
     int status = 0;
+    int32_t kept = 0;
     /* Ports may answer at once, but only into the sink: the list does not grow while it is walked. */
     for (int32_t i = 0; i < engine->effects.count; i++) {
         struct shard__effect *effect = &engine->effects.items[i];
@@ -249,8 +250,11 @@ int shard__carry_out(struct shard_engine *engine)
             cancel(engine, effect->slot);
             break;
         case SHARD__EFFECT_STAGE:
-            if (stage(engine, effect->slot) < 0)
+            if (stage(engine, effect->slot) < 0) {
+                /* It was refused, and there was no memory to say so: it is asked for again. */
+                engine->effects.items[kept++] = *effect;
                 status = SHARD_ENOMEM;
+            }
             break;
         case SHARD__EFFECT_WARN:
             shard__engine_warn(engine, effect->run, effect->slot, effect->code, "run", effect->message);
@@ -258,6 +262,6 @@ int shard__carry_out(struct shard_engine *engine)
             break;
         }
     }
-    engine->effects.count = 0;
+    engine->effects.count = kept;
     return status;
 }
