@@ -46,6 +46,7 @@ struct shard__member {
     enum shard_run_state end_state;
     int end_code;
     char *end_message;
+    int end_is_untold; /* it has ended, and there was no memory for the event yet */
 };
 
 enum shard__call_kind {

@@ -41,6 +41,28 @@ static void let_go_of_attempts(struct shard_engine *engine, int32_t id)
             shard__attempts_close(&engine->attempts, slot);
 }
 
+/* The event of an end; what waits for it would wait for ever, so it is tried again by each step. */
+static int tell_end(struct shard_engine *engine, int32_t id)
+{
+    struct shard__member *member = &engine->members[id];
+    if (shard__events_reserve(engine, 1) < 0) {
+        shard_engine_wake(engine);
+        return SHARD_ENOMEM;
+    }
+    struct shard__event event = {.kind = SHARD_EVENT_RUN_ENDED,
+                                 .run = id,
+                                 .task = -1,
+                                 .host = -1,
+                                 .run_state = (uint8_t)member->end_state,
+                                 .code = member->end_code,
+                                 .time_ns = engine->wall_ns,
+                                 .message = member->end_message};
+    member->end_message = NULL;
+    member->end_is_untold = 0;
+    shard__events_add(engine, &event);
+    return 0;
+}
+
 void shard__member_end(struct shard_engine *engine, int32_t id, enum shard_run_state state, int code,
                        const char *message)
 {
@@ -52,17 +74,13 @@ void shard__member_end(struct shard_engine *engine, int32_t id, enum shard_run_s
     if (code < 0)
         shard__log(engine->context, SHARD_LOG_WARNING, "run-ended", "run '%s' ended %s: %s", member->run->name,
                    shard_run_state_text(state), message);
-    if (shard__events_reserve(engine, 1) < 0)
-        return; /* shard_engine_run() tells it all the same */
-    struct shard__event event = {.kind = SHARD_EVENT_RUN_ENDED,
-                                 .run = id,
-                                 .task = -1,
-                                 .host = -1,
-                                 .run_state = (uint8_t)state,
-                                 .code = code,
-                                 .time_ns = engine->wall_ns,
-                                 .message = message == NULL ? NULL : shard__strdup(engine->context, message)};
-    shard__events_add(engine, &event);
+    if (message != member->end_message) {
+        shard__strfree(engine->context, member->end_message);
+        member->end_message = message == NULL ? NULL : shard__strdup(engine->context, message);
+    }
+    member->end_state = state;
+    member->end_code = code;
+    member->end_is_untold = tell_end(engine, id) < 0;
 }
 
 /* The event was reserved. What was running is reattached by the next step. */
@@ -91,8 +109,16 @@ static int may_pass(int code)
     return code == SHARD_EIO || code == SHARD_ENOSPC || code == SHARD_EBUSY || code == SHARD_ENOMEM;
 }
 
+/* Before a run is active, only what was certainly not done is asked for again. */
+static int asks_again(struct shard_engine *engine, struct shard__member *member, const struct shard__answer *answer)
+{
+    return (answer->code == SHARD_ENOMEM || answer->code == SHARD_EBUSY) && retry_later(engine, member);
+}
+
 static int created(struct shard_engine *engine, int32_t id, const struct shard__answer *answer)
 {
+    if (asks_again(engine, &engine->members[id], answer))
+        return 0;
     if (answer->code < 0) {
         shard__member_end(engine, id, SHARD_RUN_SUSPENDED, answer->code, text_of(answer));
         return 0;
@@ -112,6 +138,8 @@ static int acquired(struct shard_engine *engine, int32_t id, const struct shard_
         member->retry_ns = engine->now_ns + 250000000;
         return 0;
     }
+    if (asks_again(engine, member, answer))
+        return 0;
     if (answer->code < 0) {
         shard__member_end(engine, id, SHARD_RUN_SUSPENDED, answer->code, text_of(answer));
         return 0;
@@ -136,10 +164,42 @@ static int release_lease(struct shard_engine *engine, int32_t id)
     return status;
 }
 
+/* A run that is like the member's own before it was restored; that was not done whole for want of memory. */
+static int begin_again(struct shard_engine *engine, int32_t id)
+{
+    struct shard__member *member = &engine->members[id];
+    const struct shard__run *half = member->run;
+    struct shard_run_spec spec = {.struct_size = sizeof(spec),
+                                  .name = half->name,
+                                  .keep_going = half->keep_going,
+                                  .wait_for_hosts = half->wait_for_hosts,
+                                  .priority = half->priority};
+    struct shard__run_config config = {.context = half->context,
+                                       .cluster = half->cluster,
+                                       .attempts = half->attempts,
+                                       .stages = half->stages,
+                                       .effects = half->effects,
+                                       .policy = half->policy,
+                                       .rules = half->rules,
+                                       .can_stage = half->can_stage,
+                                       .number = half->number,
+                                       .spec = &spec};
+    struct shard__run *run = NULL;
+    int status = shard__run_new(&config, &run);
+    if (status < 0)
+        return status;
+    let_go_of_attempts(engine, id);
+    shard__run_free(member->run);
+    member->run = run;
+    return 0;
+}
+
 static int loaded(struct shard_engine *engine, int32_t id, struct shard__answer *answer)
 {
     struct shard__member *member = &engine->members[id];
     struct shard_run_image *image = answer->as.store.image;
+    if (asks_again(engine, member, answer))
+        return 0;
     if (shard__events_reserve(engine, 1) < 0)
         return SHARD_ENOMEM;
     int status = answer->code;
@@ -154,6 +214,8 @@ static int loaded(struct shard_engine *engine, int32_t id, struct shard__answer 
     if (status >= 0 && image != NULL) {
         shard__run_set_time(member->run, engine->now_ns, engine->wall_ns);
         status = shard__run_restore(member->run, image);
+        if (status == SHARD_ENOMEM && begin_again(engine, id) == 0)
+            return SHARD_ENOMEM; /* the answer is dealt with again */
         message = shard__error_message();
     } else if (status >= 0) {
         status = SHARD_ECORRUPT;
@@ -298,16 +360,28 @@ static int wind_up(struct shard_engine *engine, int32_t id, int32_t *ret_progres
     return release_lease(engine, id);
 }
 
+/* What the store refused for now, before the run is active, when its time has come. */
+static int ask_again(struct shard_engine *engine, int32_t id)
+{
+    struct shard__member *member = &engine->members[id];
+    if (engine->now_ns < member->retry_ns)
+        return 0;
+    int status = member->phase == SHARD__PHASE_CREATING    ? shard__call_create(engine, id)
+                 : member->phase == SHARD__PHASE_ACQUIRING ? shard__call_acquire(engine, id)
+                                                           : shard__call_load(engine, id);
+    if (status == 0)
+        member->retry_ns = INT64_MAX;
+    return status;
+}
+
 int shard__member_step(struct shard_engine *engine, int32_t id, int32_t *ret_progress)
 {
     struct shard__member *member = &engine->members[id];
     struct shard__run *run = member->run;
-    if (member->phase == SHARD__PHASE_ACQUIRING && engine->now_ns >= member->retry_ns) {
-        int asked = shard__call_acquire(engine, id);
-        if (asked == 0)
-            member->retry_ns = INT64_MAX;
-        return asked;
-    }
+    if (member->phase < SHARD__PHASE_ACTIVE)
+        return ask_again(engine, id);
+    if (member->end_is_untold)
+        return tell_end(engine, id);
     if (member->phase != SHARD__PHASE_ACTIVE && member->phase != SHARD__PHASE_ENDING)
         return 0;
     shard__run_set_time(run, engine->now_ns, engine->wall_ns);
@@ -336,7 +410,7 @@ int shard__member_step(struct shard_engine *engine, int32_t id, int32_t *ret_pro
 
 int64_t shard__member_next_ns(const struct shard_engine *engine, const struct shard__member *member)
 {
-    if (member->phase == SHARD__PHASE_ACQUIRING)
+    if (member->phase < SHARD__PHASE_ACTIVE)
         return member->retry_ns;
     if (member->phase != SHARD__PHASE_ACTIVE && member->phase != SHARD__PHASE_ENDING)
         return INT64_MAX;
