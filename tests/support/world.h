@@ -172,6 +172,7 @@ struct world {
     char log_ids[32][32]; /* different ids of log lines */
     int log_counts[32];
     char last_warning[512]; /* of the last WARNING event */
+    long forgiven;          /* calls that were refused since the tracked allocator failed */
     int resent;             /* commits with the operation of the one before */
     unsigned char seen[SHARD_TASK_STATE_COUNT][SHARD_TASK_STATE_COUNT]; /* durable transitions of records */
 };
@@ -219,6 +220,9 @@ double world_unit(struct world *world);
 void world_check_done(struct world *world, int run);
 /** Explanation of a task; the test fails unless it has the text. */
 void world_explains(struct world *world, int run, int32_t task, const char *text);
+
+/** Whether a call was refused for want of memory, since an allocation was made to fail: it is made again. Once each. */
+int world_forgives(struct world *world, int status);
 
 /* ---- between the files of the world ---- */
 extern const struct shard_executor world_executor;

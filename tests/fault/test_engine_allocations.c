@@ -1,0 +1,210 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Every allocation of a scripted life of an engine fails once: the call says so, goes well when it is made again, the
+ * run ends as it would have, and nothing is lost. */
+
+#include <stdio.h>
+#include <string.h>
+
+#include <shard/shard.h>
+
+#include "suite.h"
+#include "world.h"
+
+static const char *const policies[] = {"heft", "least_loaded", "round_robin", "exclude_after_failures"};
+
+enum { SOURCE, GROWS, WIDE, LATE_WIDE, FAR, LAST, TASK_COUNT };
+
+static struct world world;
+static long nth;
+
+/* A call that is refused for want of memory goes well when it is made again. */
+#define MUST(expression)                                                                                   \
+    do {                                                                                                   \
+        int status_;                                                                                       \
+        do                                                                                                 \
+            status_ = (expression);                                                                        \
+        while (world_forgives(&world, status_));                                                           \
+        ck_assert_msg(status_ >= 0, "allocation %ld: %s: %s", nth, #expression, shard_code_text(status_)); \
+    } while (0)
+
+static void add_tasks(shard_builder *builder)
+{
+    /* FAR needs more CPUs than host 'a' has, so that its input is brought to another one's volume. */
+    const struct shard_task_spec specs[TASK_COUNT] = {
+        [SOURCE] = {.name = "source", .kind = "k", .expected_seconds = 1},
+        [GROWS] = {.name = "grows", .memory_bytes = 1000, .payload = "payload", .payload_bytes = 7},
+        [WIDE] = {.name = "wide", .units = 100, .parts = 3, .has_merge = 1},
+        [LATE_WIDE] = {.name = "late_wide", .units = 10, .has_merge = 1},
+        [FAR] = {.name = "far", .cpu_millicores = 6000, .timeout_seconds = 1000},
+        [LAST] = {.name = "last", .priority = 1},
+    };
+    for (int i = 0; i < TASK_COUNT; i++) {
+        struct shard_task_spec spec = specs[i];
+        spec.struct_size = sizeof(spec);
+        MUST(shard_builder_add_task(builder, &spec));
+    }
+    for (int i = GROWS; i < LAST; i++) {
+        char name[16];
+        snprintf(name, sizeof(name), "data-%d", i);
+        MUST(shard_builder_add_data(builder, name, 1000));
+        MUST(shard_builder_add_output(builder, SOURCE, i - GROWS));
+        MUST(shard_builder_add_input(builder, i, i - GROWS));
+        MUST(shard_builder_add_edge(builder, i, LAST));
+    }
+    int far_output = LAST - GROWS;
+    MUST(shard_builder_add_data(builder, "far-output", -1));
+    MUST(shard_builder_add_output(builder, FAR, far_output));
+    MUST(shard_builder_add_input(builder, LAST, far_output));
+}
+
+static shard_workflow *make_workflow(void)
+{
+    shard_builder *builder = NULL;
+    shard_workflow *workflow = NULL;
+    MUST(shard_builder_new(world.context, "life", &builder));
+    add_tasks(builder);
+    MUST(shard_builder_seal(builder, &workflow));
+    shard_builder_free(builder);
+    return workflow;
+}
+
+/* GROWS runs out of memory once, LAST fails once, FAR is long enough to be found again by the second engine. */
+static void plan(struct world *w, const struct shard_start *start, struct world_plan *plan)
+{
+    (void)w;
+    if (start->workflow_task == GROWS && start->memory_bytes < 2000)
+        plan->outcome = SHARD_OUTCOME_OUT_OF_MEMORY;
+    if (start->workflow_task == LAST && start->attempt == 1) {
+        plan->outcome = SHARD_OUTCOME_TASK_ERROR;
+        plan->message = "the first time is the hardest";
+    }
+    if (start->workflow_task == FAR || start->workflow_task == WIDE)
+        plan->seconds = 60;
+}
+
+static void explain_all(int run)
+{
+    for (int i = 0; i < TASK_COUNT; i++) {
+        char *text = NULL;
+        MUST(shard_engine_explain(world.engine, world.runs[run].id, i, &text));
+        ck_assert_uint_gt(strlen(text), 0);
+        shard_free(world.context, text);
+    }
+}
+
+static void turn_until(int run, int32_t task, enum shard_task_state state)
+{
+    /* A task is in the state RUNNING before that is durable, and runs after. */
+    for (int turns = 0; world_state(&world, run, task) != state ||
+                        (state == SHARD_TASK_RUNNING && world_last_attempt(&world, run, task) == NULL);
+         turns++)
+        if (turns > 10000 || world_turn(&world) == 0)
+            world_fail(&world, run, "never gets there");
+}
+
+static void forget(int run)
+{
+    MUST(shard_engine_forget(world.engine, world.runs[run].id));
+    world.runs[run].id = -1;
+}
+
+/* Tasks wait while all hosts are drained, so that one can be split. */
+static int first_engine(shard_workflow *workflow)
+{
+    world_start(&world);
+    int run = world_submit(&world, workflow, "first", 1);
+    turn_until(run, SOURCE, SHARD_TASK_RUNNING);
+    for (int i = 0; i < world.host_count; i++)
+        MUST(shard_engine_host_drain(world.engine, world.hosts[i].id));
+    turn_until(run, LATE_WIDE, SHARD_TASK_READY);
+    explain_all(run);
+    MUST(shard_engine_split(world.engine, world.runs[run].id, LATE_WIDE, 3));
+    for (int i = 0; i < world.host_count; i++)
+        MUST(shard_engine_host_undrain(world.engine, world.hosts[i].id));
+    turn_until(run, FAR, SHARD_TASK_RUNNING);
+    world_pass(&world, 5);
+    explain_all(run);
+    MUST(shard_engine_suspend(world.engine, world.runs[run].id));
+    ck_assert_int_eq(world_finish(&world, run), SHARD_RUN_SUSPENDED);
+    return run;
+}
+
+/* What still runs is taken up; a host is lost with its own volume; the run is drained once. */
+static void second_engine(int run)
+{
+    world_crash(&world);
+    world_start(&world);
+    world_resume(&world, run);
+    /* A lease that could not be given back is waited for. */
+    for (int turns = 0; world.by_event[SHARD_EVENT_ATTEMPT_ADOPTED] == 0; turns++)
+        if (turns > 10000 || world.runs[run].ended || world_turn(&world) == 0)
+            world_fail(&world, run, "adopts nothing");
+    world_pass(&world, 1);
+    explain_all(run);
+    int lost = world_last_attempt(&world, run, FAR)->host;
+    world_lose_host(&world, lost);
+    world_pass(&world, 1);
+    world_return_host(&world, lost);
+    world_pass(&world, 1);
+    MUST(shard_engine_drain(world.engine, world.runs[run].id));
+    enum shard_run_state state = world_finish(&world, run);
+    ck_assert_msg(state == SHARD_RUN_SUSPENDED, "allocation %ld: drained run is %s: %s", nth,
+                  shard_run_state_text((int)state), world.runs[run].end_message);
+    forget(run);
+    world_resume(&world, run);
+}
+
+static void cancelled_run(shard_workflow *workflow)
+{
+    int run = world_submit(&world, workflow, "second", 0);
+    turn_until(run, SOURCE, SHARD_TASK_RUNNING);
+    MUST(shard_engine_data_is_on(world.engine, world.runs[run].id, 0, 0));
+    MUST(shard_engine_cancel(world.engine, world.runs[run].id));
+    ck_assert_int_eq(world_finish(&world, run), SHARD_RUN_CANCELLED);
+    forget(run);
+}
+
+/* One life; whether an allocation was made to fail in it. */
+static int live(const char *policy)
+{
+    world_init(&world, policy);
+    world.tracked.calls = 0;
+    world.tracked.fail_at = nth;
+    world.plan = plan;
+    world.may_remake = 1; /* what a lost volume had */
+    world_add_host(&world, "a", 4000, 1000000, 4, 0);
+    world_add_host(&world, "b", 8000, 1000000, 2, 1);
+    world_add_host(&world, "c", 8000, 1000000, 2, 2);
+    shard_workflow *workflow = make_workflow();
+    int run = first_engine(workflow);
+    second_engine(run);
+    cancelled_run(workflow);
+    enum shard_run_state state = world_finish(&world, run);
+    ck_assert_msg(state == SHARD_RUN_DONE, "allocation %ld: the run is %s: %s", nth, shard_run_state_text((int)state),
+                  world.runs[run].end_message);
+    world_check_done(&world, run);
+    shard_workflow_unref(workflow);
+    int failed = world.tracked.failed > 0;
+    world_free(&world);
+    return failed;
+}
+
+START_TEST(a_failed_allocation_is_told_and_loses_nothing)
+{
+    nth = 1;
+    while (live(policies[_i]))
+        nth++;
+    ck_assert_int_gt(nth, 100);
+}
+END_TEST
+
+int main(void)
+{
+    Suite *suite = suite_create("engine allocations");
+    TCase *lives = tcase_create("lives");
+    tcase_set_timeout(lives, 120);
+    tcase_add_loop_test(lives, a_failed_allocation_is_told_and_loses_nothing, 0,
+                        (int)(sizeof(policies) / sizeof(policies[0])));
+    suite_add_tcase(suite, lives);
+    return suite_run(suite);
+}
