@@ -92,15 +92,15 @@ static int place(void *self, const shard_view *view, shard_task_id task, struct 
     int32_t host = shard__load_heap_best(&policy->heap, view, &need, is_wanted, policy, task);
     if (host >= 0) {
         shard__decide_start(ret_decision, host, SHARD_REASON_LEAST_LOADED, (double)policy->heap.load[host]);
-    } else if (someone_could(policy, view, &need, task)) {
-        shard__decide_wait(ret_decision, SHARD_REASON_EXCLUDED, 0, 0);
-    } else {
-        host = least_bad(policy, view, &need, task);
-        if (host >= 0)
-            shard__decide_start(ret_decision, host, SHARD_REASON_LEAST_BAD, policy->heap.load[host]);
-        else
-            shard__decide_wait(ret_decision, SHARD_REASON_NO_CAPACITY, 0, 0);
+        return 0;
     }
+    host = least_bad(policy, view, &need, task);
+    if (host < 0)
+        shard__decide_wait(ret_decision, SHARD_REASON_NO_CAPACITY, 0, 0); /* excluded or not: all are full */
+    else if (someone_could(policy, view, &need, task))
+        shard__decide_wait(ret_decision, SHARD_REASON_EXCLUDED, 0, 0); /* what has room is excluded, the rest is full */
+    else
+        shard__decide_start(ret_decision, host, SHARD_REASON_LEAST_BAD, (double)policy->heap.load[host]);
     return 0;
 }
 
