@@ -32,9 +32,9 @@ struct shard__attempt {
     int32_t staging; /* pieces of data on their way */
     int32_t next_on_host, previous_on_host;
     struct shard__need need;
-    int64_t started_ns;  /* monotonic */
-    int64_t deadline_ns; /* timeout, or end of the grace of a cancelled one; INT64_MAX: none */
-    float expected_seconds;
+    int64_t started_ns;     /* monotonic */
+    int64_t deadline_ns;    /* timeout, or end of the grace of a cancelled one; INT64_MAX: none */
+    float expected_seconds; /* on this host; NaN: not known */
     int64_t units_done;
     uint8_t is_moved;    /* cancelled, since the policy wants its task elsewhere: */
     uint8_t move_reason; /* what it said */

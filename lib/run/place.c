@@ -74,7 +74,8 @@ static int start(struct shard__run *run, int32_t profile, int32_t task, const st
     int32_t slot =
         shard__attempts_open(run->attempts, run->number, task, decision->host, (int32_t)hot->attempt + 1, &need);
     struct shard__attempt *attempt = &run->attempts->slots[slot];
-    attempt->expected_seconds = (float)shard__run_view_tasks.expected_seconds(run, task);
+    attempt->expected_seconds =
+        (float)(shard__run_view_tasks.expected_seconds(run, task) / run->cluster->hosts[decision->host].speed);
     hot->slot = slot;
     hot->host = decision->host;
     run->in_flight++;

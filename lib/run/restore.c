@@ -113,7 +113,8 @@ static int restore_attempt(struct shard__run *run, const struct shard_task_row *
     struct shard__need need = shard__run_need(run, row->task);
     int32_t slot = shard__attempts_open(run->attempts, run->number, row->task, host, row->attempt, &need);
     run->attempts->slots[slot].phase = SHARD__ATTEMPT_REATTACHING;
-    run->attempts->slots[slot].expected_seconds = (float)shard__run_view_tasks.expected_seconds(run, row->task);
+    run->attempts->slots[slot].expected_seconds =
+        (float)(shard__run_view_tasks.expected_seconds(run, row->task) / run->cluster->hosts[host].speed);
     run->tasks[row->task].slot = slot;
     run->in_flight++;
     return 0;
