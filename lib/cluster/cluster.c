@@ -48,13 +48,19 @@ int shard__host_admits(const struct shard__host *host, const struct shard__need 
            (host->capacity.disk_bytes == 0 || need->disk_bytes <= host->capacity.disk_bytes - host->used.disk_bytes);
 }
 
+/* Where memory or disk is not known, nothing bounds the sum: it may wrap, and comes back the same way. */
+static int64_t sum(int64_t a, int64_t b)
+{
+    return (int64_t)((uint64_t)a + (uint64_t)b);
+}
+
 void shard__cluster_take(struct shard__cluster *cluster, int32_t id, const struct shard__need *need)
 {
     struct shard__host *host = &cluster->hosts[id];
     host->running++;
     host->used.cpu_millicores += need->cpu_millicores;
-    host->used.memory_bytes += need->memory_bytes;
-    host->used.disk_bytes += need->disk_bytes;
+    host->used.memory_bytes = sum(host->used.memory_bytes, need->memory_bytes);
+    host->used.disk_bytes = sum(host->used.disk_bytes, need->disk_bytes);
     host_changed(cluster, id);
 }
 
@@ -63,8 +69,8 @@ void shard__cluster_give(struct shard__cluster *cluster, int32_t id, const struc
     struct shard__host *host = &cluster->hosts[id];
     host->running--;
     host->used.cpu_millicores -= need->cpu_millicores;
-    host->used.memory_bytes -= need->memory_bytes;
-    host->used.disk_bytes -= need->disk_bytes;
+    host->used.memory_bytes = sum(host->used.memory_bytes, -need->memory_bytes);
+    host->used.disk_bytes = sum(host->used.disk_bytes, -need->disk_bytes);
     cluster->changes++;
     host_changed(cluster, id);
 }
