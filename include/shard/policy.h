@@ -65,7 +65,7 @@ struct shard_decision {
     enum shard_decision_kind kind;
     shard_host_id host;   /* START, MOVE, REPLICATE */
     int32_t parts;        /* SPLIT */
-    double wait_seconds;  /* WAIT: at most so long, 0: until a host changes */
+    double wait_seconds;  /* WAIT: at most so long, and never more than an hour; 0: until a host changes */
     int64_t memory_bytes; /* ESCALATE, and with START: what to ask for instead; 0: no change */
     double p_fail;        /* forecast it stands on; NaN: not known */
     double expected_seconds;

@@ -207,6 +207,7 @@ static void decide_after_failure(struct shard__run *run, int32_t task, int32_t h
     if (outcome != SHARD_OUTCOME_CANCELLED && run->policy.port->after_failure != NULL &&
         run->policy.port->after_failure(run->policy.self, &run->view, task, host, outcome, decision) < 0)
         decision->kind = SHARD_DECIDE_NOTHING;
+    shard__run_tame(decision);
     if (decision->kind == SHARD_DECIDE_WAIT || decision->kind == SHARD_DECIDE_ESCALATE) {
         /* The policy chooses when; how often at most stays with the budgets. */
         struct shard_decision budget = {0};

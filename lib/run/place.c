@@ -148,6 +148,7 @@ static void ask(struct shard__run *run, int32_t task, struct shard_decision *dec
     }
     decision->expected_seconds = NAN;
     int status = run->policy.port->place(run->policy.self, &run->view, task, decision);
+    shard__run_tame(decision);
     if (status < 0) {
         shard__fail(SHARD_ESTATE, "place failed: %s", shard_code_text(status));
         refuse(run, task, decision);

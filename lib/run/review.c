@@ -35,6 +35,7 @@ static int review(struct shard__run *run, int32_t slot)
     struct shard_decision decision = {
         .struct_size = sizeof(decision), .host = -1, .p_fail = NAN, .expected_seconds = NAN};
     int status = run->policy.port->review(run->policy.self, &run->view, attempt->task, &decision);
+    shard__run_tame(&decision);
     if (status < 0)
         shard__fail(SHARD_ESTATE, "review failed: %s", shard_code_text(status));
     else if (decision.kind == SHARD_DECIDE_NOTHING || decision.kind == SHARD_DECIDE_WAIT)

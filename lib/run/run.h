@@ -214,6 +214,10 @@ void shard__run_unplace(struct shard__run *run, int32_t slot, enum shard_reason_
 /* The inputs of a staging attempt may have arrived. */
 int shard__run_staged(struct shard__run *run, int32_t slot);
 
+/* ---- answer.c ---- */
+/* Bounds the wait of a policy's answer, and gives a reason that is none the name of another's. */
+void shard__run_tame(struct shard_decision *decision);
+
 /* ---- review.c ---- */
 /* Asks the policy about some of the running tasks. 0 or SHARD_ENOMEM. */
 int shard__run_review(struct shard__run *run);

@@ -1,0 +1,22 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * What is done to every answer of a policy before it is looked at: numbers that no guard would refuse are brought to
+ * where they do no harm. Whether the answer can be carried out is said by those who asked.
+ */
+
+#include "run.h"
+
+/* A policy that wants to wait longer is asked again in between. */
+static const double longest_wait_seconds = 3600;
+
+void shard__run_tame(struct shard_decision *decision)
+{
+    if ((int)decision->reason < 0 || (int)decision->reason > SHARD_REASON_POLICY)
+        decision->reason = SHARD_REASON_POLICY;
+    if (!(decision->wait_seconds > 0))
+        decision->wait_seconds = 0;
+    if (decision->wait_seconds > longest_wait_seconds)
+        decision->wait_seconds = longest_wait_seconds;
+    if (decision->memory_bytes < 0)
+        decision->memory_bytes = 0;
+}
