@@ -83,7 +83,7 @@ static struct report_attempt *begin_attempt(struct report *report, const struct 
 {
     int count = report->attempt_count;
     /* The room doubles whenever it is full. */
-    if ((count & (count - 1)) == 0)
+    if (report->attempts == NULL || (count & (count - 1)) == 0)
         report->attempts = need_resized(report->attempts, count == 0 ? 1 : 2 * (size_t)count, sizeof *report->attempts);
     struct report_attempt *attempt = &report->attempts[report->attempt_count];
     *attempt =
