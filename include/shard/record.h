@@ -166,7 +166,8 @@ struct shard_task_row {
     uint8_t outcome;  /* of the last attempt that ended */
     uint8_t decision; /* the last, with its reason, forecast and operands */
     uint8_t reason;
-    uint8_t failures[SHARD_OUTCOME_COUNT]; /* attempts that ended so, saturating at 255; not counted for DONE */
+    uint8_t failures[SHARD_OUTCOME_COUNT]; /* attempts that ended so, saturating at 255; not for DONE, nor when the
+                                              decision was MOVE: that is nobody's failure */
     uint8_t reserved;
     float p_fail;
     float value;
