@@ -215,7 +215,7 @@ SHARD_API int shard_policy_exclude_after_failures(shard_context *context, const 
  * Makes one of the policies above by its name, with default options.
  *
  * Returns 0.
- * Errors: SHARD_ENOENT (the message lists the names), SHARD_ENOMEM.
+ * Errors: SHARD_ENOENT (the message lists the names), SHARD_EINVAL (no name), SHARD_ENOMEM.
  */
 SHARD_API int shard_policy_by_name(shard_context *context, const char *name, struct shard_policy_handle *ret_policy);
 

@@ -158,6 +158,8 @@ int shard__take_struct(void *ours, size_t our_size, const void *theirs, const ch
 
 int shard__give_struct(void *theirs, const void *ours, size_t our_size, const char *what)
 {
+    if (theirs == NULL)
+        return shard__fail(SHARD_EINVAL, "%s is missing", what);
     size_t size;
     memcpy(&size, theirs, sizeof(size));
     if (size < sizeof(size))

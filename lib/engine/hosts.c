@@ -45,6 +45,8 @@ shard_host_id shard_engine_add_host(shard_engine *engine, const struct shard_hos
 shard_host_id shard_engine_find_host(const shard_engine *engine, const char *name)
 {
     shard__clear_error();
+    if (name == NULL)
+        return shard__fail(SHARD_ENOENT, "there is no host without a name");
     return shard__cluster_find_host(&engine->cluster, name);
 }
 

@@ -24,6 +24,8 @@ int shard_policy_by_name(shard_context *context, const char *name, struct shard_
         {"exclude_after_failures", exclude_with_defaults},
     };
     shard__clear_error();
+    if (name == NULL)
+        return shard__fail(SHARD_EINVAL, "policy name is missing");
     for (size_t i = 0; i < sizeof(policies) / sizeof(policies[0]); i++)
         if (strcmp(name, policies[i].name) == 0)
             return policies[i].make(context, ret_policy);
