@@ -102,14 +102,9 @@ static int make_room(struct shard__load_heap *heap, int32_t host_count)
     return 0;
 }
 
-void shard__load_heap_update(struct shard__load_heap *heap, const struct shard_view *view, int32_t id)
+static void take_in(struct shard__load_heap *heap, const struct shard_view *view, int32_t id)
 {
     const struct shard__host *host = &view->cluster->hosts[id];
-    if (id >= heap->host_count && make_room(heap, view->cluster->host_count) < 0) {
-        shard__log(heap->context, SHARD_LOG_WARNING, "policy-no-memory", "host '%s' is left out: no memory",
-                   host->name);
-        return;
-    }
     int32_t at = heap->position[id];
     if (host->open_index < 0) {
         if (at >= 0)
@@ -123,6 +118,17 @@ void shard__load_heap_update(struct shard__load_heap *heap, const struct shard_v
     }
     sift_up(heap, at);
     sift_down(heap, heap->position[id]);
+}
+
+void shard__load_heap_update(struct shard__load_heap *heap, const struct shard_view *view, int32_t id)
+{
+    int32_t known = heap->host_count;
+    if (id >= known && make_room(heap, view->cluster->host_count) < 0)
+        return;
+    /* With those that there was no memory for before. */
+    for (int32_t other = known; other < heap->host_count; other++)
+        take_in(heap, view, other);
+    take_in(heap, view, id);
 }
 
 void shard__load_heap_free(struct shard__load_heap *heap)
@@ -148,5 +154,9 @@ int32_t shard__load_heap_best(const struct shard__load_heap *heap, const struct 
         if (i == 0)
             break;
     }
+    /* Hosts that there was no memory to take in. */
+    for (int32_t host = heap->host_count; best < 0 && host < view->cluster->host_count; host++)
+        if (shard__view_admits(view, need, host) && (filter == NULL || filter(filter_self, view, task, host)))
+            best = host;
     return best;
 }

@@ -21,7 +21,7 @@ struct shard__load_heap {
     int32_t host_count;
 };
 
-/* Takes a host's change in. Without memory the host is left out until its next change. */
+/* Takes a host's change in. Hosts without memory to be taken in are looked at after the others. */
 void shard__load_heap_update(struct shard__load_heap *heap, const struct shard_view *view, int32_t host);
 void shard__load_heap_free(struct shard__load_heap *heap);
 
