@@ -35,13 +35,14 @@ typedef int (*shard_task_fn)(void *self, const struct shard_call *call);
 struct shard_simple_config {
     size_t struct_size;
     int32_t threads; /* 0: the function runs in the calling thread, one task at a time */
-    int32_t retries; /* of a task whose function failed; 0: none */
+    int32_t retries; /* of a task whose function failed; 0: none; above 254 counts as 254 */
 };
 
 /**
  * Runs a workflow to its end. Dependencies are kept; with threads, what may run at a time does.
  *
- * `config` NULL means all defaults. `ret_info` may be NULL.
+ * `config` NULL means all defaults. `ret_info` may be NULL. Memory that is missing while tasks run is waited for, about
+ * ten seconds; then the run is given up. Without threads, tasks that were not begun by then are not begun.
  *
  * Returns 0 when every task is done.
  * Errors: SHARD_ECANCELLED (a task failed for good: the detail names it), SHARD_EINVAL, SHARD_ENOMEM, SHARD_EIO.

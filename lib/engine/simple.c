@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <poll.h>
+#include <stdatomic.h>
 #include <string.h>
 
 #include <shard/simple.h>
@@ -10,10 +11,14 @@
 #include "base/context.h"
 #include "base/error.h"
 
+/* Memory that is missing may come back: what cannot be given up is tried again so often, so many milliseconds apart. */
+enum { MOST_WAITS = 1000, WAIT_MS = 10 };
+
 /* An attempt on its way to the function. */
 struct job {
     struct job *next;
     struct simple *simple;
+    shard_sink *sink;
     shard_token token;
     struct shard_call call;
     char *name; /* of the task; the rest of the call is the workflow's */
@@ -24,9 +29,17 @@ struct simple {
     shard_task_fn function;
     void *self;
     shard_workers *workers; /* NULL: the function runs in the loop */
-    shard_sink *sink;
-    struct job *first, **end;
+    shard_engine *engine;
+    struct job *first, **end; /* jobs for the loop */
+    atomic_int end_is_lost;   /* the end of an attempt could not be told, so that the run cannot end any more */
 };
+
+static void free_job(struct job *job)
+{
+    shard_context *context = job->simple->context;
+    shard__strfree(context, job->name);
+    shard__release(context, job, sizeof(*job));
+}
 
 static void do_job(void *arg)
 {
@@ -37,11 +50,17 @@ static void do_job(void *arg)
                                     .outcome = status == 0 ? SHARD_OUTCOME_DONE : SHARD_OUTCOME_TASK_ERROR,
                                     .exit_code = status,
                                     .message = status == 0 ? NULL : "the function returned an error"};
-    /* Nothing of a function's end can be given up, so memory is waited for. */
-    while (shard_sink_attempt_ended(simple->sink, job->token, &end) == SHARD_ENOMEM)
-        poll(NULL, 0, 10);
-    shard__strfree(simple->context, job->name);
-    shard__release(simple->context, job, sizeof(*job));
+    int told = SHARD_ENOMEM;
+    for (int waits = 0; waits < MOST_WAITS && told == SHARD_ENOMEM; waits++) {
+        if (waits > 0)
+            poll(NULL, 0, WAIT_MS);
+        told = shard_sink_attempt_ended(job->sink, job->token, &end);
+    }
+    if (told < 0) {
+        atomic_store(&simple->end_is_lost, 1);
+        shard_engine_wake(simple->engine);
+    }
+    free_job(job);
 }
 
 static int start(void *self, shard_sink *sink, shard_token token, const struct shard_start *start)
@@ -50,7 +69,8 @@ static int start(void *self, shard_sink *sink, shard_token token, const struct s
     struct job *job = shard__zalloc(simple->context, sizeof(*job));
     if (job == NULL)
         return SHARD_ENOMEM;
-    *job = (struct job){.simple = simple, .token = token, .name = shard__strdup(simple->context, start->task_name)};
+    *job = (struct job){
+        .simple = simple, .sink = sink, .token = token, .name = shard__strdup(simple->context, start->task_name)};
     job->call = (struct shard_call){.struct_size = sizeof(job->call),
                                     .task = start->workflow_task,
                                     .name = job->name,
@@ -62,17 +82,14 @@ static int start(void *self, shard_sink *sink, shard_token token, const struct s
                                     .unit_end = start->unit_end,
                                     .is_merge = start->is_merge};
     int status = job->name == NULL ? SHARD_ENOMEM : 0;
-    simple->sink = sink;
     if (status == 0 && simple->workers != NULL) {
         status = shard_workers_offload(simple->workers, do_job, job);
     } else if (status == 0) {
         *simple->end = job;
         simple->end = &job->next;
     }
-    if (status < 0) {
-        shard__strfree(simple->context, job->name);
-        shard__release(simple->context, job, sizeof(*job));
-    }
+    if (status < 0)
+        free_job(job);
     return status;
 }
 
@@ -88,7 +105,7 @@ static const struct shard_executor executor = {
     .struct_size = sizeof(struct shard_executor), .name = "function", .start = start, .cancel = cancel};
 
 /* Does one queued job in this thread, or waits for the engine. */
-static int turn(struct simple *simple, shard_engine *engine)
+static int turn(struct simple *simple)
 {
     struct job *job = simple->first;
     if (job != NULL) {
@@ -98,19 +115,33 @@ static int turn(struct simple *simple, shard_engine *engine)
         do_job(job);
         return 0;
     }
-    struct pollfd item = {.fd = shard_engine_fd(engine), .events = POLLIN};
+    struct pollfd item = {.fd = shard_engine_fd(simple->engine), .events = POLLIN};
     if (poll(&item, 1, -1) < 0 && errno != EINTR)
         return shard__fail_errno(SHARD_EIO, errno, "cannot wait for the engine");
     return 0;
 }
 
-/* Steps until the run has ended. Remembers the first task that was given up, for the error. */
-static int loop(struct simple *simple, shard_engine *engine, shard_run_id run, enum shard_run_state *ret_state)
+/* A step that has memory, if there will be any. */
+static int step(struct simple *simple)
 {
+    int status = shard_engine_step(simple->engine);
+    for (int waits = 0; waits < MOST_WAITS && status == SHARD_ENOMEM; waits++) {
+        poll(NULL, 0, WAIT_MS);
+        status = shard_engine_step(simple->engine);
+    }
+    if (status >= 0 && atomic_load(&simple->end_is_lost))
+        return shard__fail(SHARD_ENOMEM, "there was no memory to tell the end of a task");
+    return status;
+}
+
+/* Steps until the run has ended. Remembers the first task that was given up, for the error. */
+static int loop(struct simple *simple, shard_run_id run)
+{
+    shard_engine *engine = simple->engine;
     char failed[SHARD_MAX_NAME_BYTES] = "";
     int32_t failed_task = -1;
     for (;;) {
-        int status = shard_engine_step(engine);
+        int status = step(simple);
         if (status < 0)
             return status;
         struct shard_event event = {.struct_size = sizeof(event)};
@@ -121,7 +152,6 @@ static int loop(struct simple *simple, shard_engine *engine, shard_run_id run, e
             }
             if (event.kind != SHARD_EVENT_RUN_ENDED)
                 continue;
-            *ret_state = event.run_state;
             if (event.run_state == SHARD_RUN_DONE)
                 return 0;
             if (failed_task >= 0)
@@ -129,28 +159,27 @@ static int loop(struct simple *simple, shard_engine *engine, shard_run_id run, e
             return shard__fail(event.code < 0 ? event.code : SHARD_ECANCELLED, "the run ended %s: %s",
                                shard_run_state_text((int)event.run_state), event.message == NULL ? "" : event.message);
         }
-        status = turn(simple, engine);
+        status = turn(simple);
         if (status < 0)
             return status;
     }
 }
 
-static int run_on(struct simple *simple, shard_engine *engine, shard_workflow *workflow, int32_t threads,
-                  struct shard_run_info *ret_info)
+static int run_on(struct simple *simple, shard_workflow *workflow, int32_t threads, struct shard_run_info *ret_info)
 {
     struct shard_host_spec host = {.struct_size = sizeof(host),
                                    .name = "here",
                                    .cpu_millicores = INT64_MAX / 2,
                                    .slots = threads > 0 ? threads : 1};
     struct shard_run_spec spec = {.struct_size = sizeof(spec), .name = "simple"};
+    shard_engine *engine = simple->engine;
     int status = shard_engine_add_host(engine, &host);
     if (status < 0)
         return status;
     shard_run_id run = shard_engine_submit(engine, workflow, &spec);
     if (run < 0)
         return run;
-    enum shard_run_state state = SHARD_RUN_ACTIVE;
-    status = loop(simple, engine, run, &state);
+    status = loop(simple, run);
     if (status < 0 || ret_info == NULL)
         return status;
     status = shard_engine_run(engine, run, ret_info);
@@ -175,7 +204,6 @@ int shard_simple_run(shard_context *context, shard_workflow *workflow, shard_tas
     simple.end = &simple.first;
     struct shard_store_handle store = {0};
     struct shard_policy_handle policy = {0};
-    shard_engine *engine = NULL;
     status = shard_memory_store_open(context, NULL, &store);
     if (status == 0)
         status = shard_policy_heft(context, &policy);
@@ -190,14 +218,18 @@ int shard_simple_run(shard_context *context, shard_workflow *workflow, shard_tas
     engine_config.retry[SHARD_OUTCOME_TASK_ERROR] =
         (struct shard_retry){config.retries > 0 ? config.retries : -1, 0.001, 0.1};
     if (status == 0)
-        status = shard_engine_new(context, &engine_config, &engine);
+        status = shard_engine_new(context, &engine_config, &simple.engine);
     if (status == 0)
-        status = run_on(&simple, engine, workflow, config.threads, ret_info);
+        status = run_on(&simple, workflow, config.threads, ret_info);
     /* The error of the run must outlive the taking apart. */
     struct shard_error error = {.struct_size = sizeof(error)};
     shard_error_copy(&error);
-    shard_workers_free(simple.workers); /* before the engine, into whose sink they answer */
-    shard_engine_free(engine);
+    shard_workers_free(simple.workers);                    /* before the engine, into whose sink they answer */
+    for (struct job *job; (job = simple.first) != NULL;) { /* those of a run that could not go on */
+        simple.first = job->next;
+        free_job(job);
+    }
+    shard_engine_free(simple.engine);
     if (policy.port != NULL)
         policy.port->destroy(policy.self);
     if (store.port != NULL)
