@@ -12,7 +12,7 @@ SANITIZE = -Db_sanitize=address,undefined -Db_lundef=false
 MESON_TEST = meson test --no-rebuild --print-errorlogs
 
 .DEFAULT_GOAL := build
-.PHONY: build setup demo check check-asan check-valgrind check-cgroup2 check-kill bench bench-accuracy fuzz-smoke lint format docs install clean help
+.PHONY: build setup demo check check-asan check-valgrind check-cgroup2 check-kill bench bench-accuracy fuzz-smoke lint tidy format docs install clean help
 
 build: ## build into build/ (the default)
 	@.ci/setup build
@@ -74,6 +74,11 @@ lint: ## formatting, static checks, layers, exports, headers, words, man pages
 	@.ci/setup build test lint
 	@$(MAKE) --no-print-directory build
 	@tests/lint/run $(BUILD)
+
+tidy: ## what clang-tidy's analysis has to say; advice, much of it about paths that cannot be
+	@.ci/setup build test lint
+	@$(MAKE) --no-print-directory build
+	@tests/lint/clang_tidy $(BUILD)
 
 format: ## let clang-format rewrite the sources
 	@.ci/setup lint

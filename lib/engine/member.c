@@ -3,6 +3,8 @@
  * The life of a run in the engine: create or acquire, load, act under a lease, commit what happened, end and release.
  * One commit of a run is on its way at a time; what happens meanwhile is the next one, so that commits group by
  * themselves. A lease counts from when it was asked for, and the run is let go of before it ends.
+ *
+ * It is longer than 400 lines because it is one state machine, with an answer to each call of each phase.
  */
 
 #include <stdio.h>

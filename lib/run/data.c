@@ -122,6 +122,13 @@ void shard__data_drop_volume(struct shard__run *run, int32_t volume)
     for (int32_t data = 0; data < run->workflow->data_count; data++)
         if (run->data_places[data] >= 0)
             shard__data_drop(run, data, volume);
+    /* What finished subtasks left there is gone too, though their join is not done: it has its outputs nowhere then. */
+    for (int32_t task = run->workflow->task_count; task < run->task_count; task++) {
+        struct shard__task *hot = &run->tasks[task];
+        if (hot->state == SHARD_TASK_DONE && hot->host >= 0 &&
+            shard__host_output_volume(&run->cluster->hosts[hot->host]) == volume)
+            hot->host = -1;
+    }
 }
 
 int shard__data_reserve_outputs(struct shard__run *run, int32_t task, int32_t levels)

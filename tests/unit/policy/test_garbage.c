@@ -31,7 +31,7 @@ static void begin(uint64_t seed, int gives_up)
     draw_hosts(&world);
 }
 
-static void run_one(uint64_t seed, int gives_up)
+static void run_one(uint64_t seed, int gives_up, int is_disturbed)
 {
     begin(seed, gives_up);
     shard_workflow *workflow = drawn_workflow(&world, 40);
@@ -41,6 +41,8 @@ static void run_one(uint64_t seed, int gives_up)
     for (int turns = 0; !world.runs[run].ended; turns++) {
         if (turns > 200000)
             world_fail(&world, run, "has no end");
+        if (is_disturbed)
+            drawn_disturbance(&world, run);
         if (world_turn(&world) == 0)
             world_fail(&world, run, "hangs");
     }
@@ -49,7 +51,7 @@ static void run_one(uint64_t seed, int gives_up)
                   shard_run_state_text((int)state));
     for (int i = 0; i < world.runs[run].task_count; i++)
         ck_assert_int_ge(world_state(&world, run, i), SHARD_TASK_DONE);
-    if (!gives_up) {
+    if (!gives_up && !is_disturbed) {
         ck_assert_int_eq(state, SHARD_RUN_DONE);
         world_check_done(&world, run);
     }
@@ -64,7 +66,7 @@ static void run_one(uint64_t seed, int gives_up)
 START_TEST(rubbish_is_refused_and_every_task_is_done)
 {
     for (uint64_t seed = 1; seed <= 200; seed++)
-        run_one(seed, 0);
+        run_one(seed, 0, 0);
     ck_assert_int_gt(refused, 1000);
     ck_assert_int_gt(moved, 10);
 }
@@ -73,8 +75,17 @@ END_TEST
 START_TEST(a_policy_that_gives_up_ends_its_runs_and_breaks_nothing)
 {
     for (uint64_t seed = 1; seed <= 100; seed++)
-        run_one(seed, 1);
+        run_one(seed, 1, 0);
     ck_assert_int_gt(gave_up, 10);
+}
+END_TEST
+
+START_TEST(rubbish_while_hosts_come_and_go_breaks_nothing)
+{
+    for (uint64_t seed = 1; seed <= 100; seed++)
+        run_one(seed, 0, 1);
+    for (uint64_t seed = 1; seed <= 100; seed++)
+        run_one(seed, 1, 1);
 }
 END_TEST
 
@@ -85,6 +96,7 @@ int main(void)
     tcase_set_timeout(tcase, 60);
     tcase_add_test(tcase, rubbish_is_refused_and_every_task_is_done);
     tcase_add_test(tcase, a_policy_that_gives_up_ends_its_runs_and_breaks_nothing);
+    tcase_add_test(tcase, rubbish_while_hosts_come_and_go_breaks_nothing);
     suite_add_tcase(suite, tcase);
     return suite_run(suite);
 }
