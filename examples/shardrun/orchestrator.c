@@ -44,7 +44,7 @@ static int open_launch(struct orchestrator *orchestrator)
 {
     const struct run_options *options = orchestrator->options;
     struct launch_error error = {""};
-    char *id = encode_name(options->run);
+    char *id = run_place_id(&orchestrator->run_place);
     struct launch_env_options wanted = {.state_dir = orchestrator->place.state,
                                         .id = id,
                                         .runtime = options->runtime,
@@ -204,13 +204,16 @@ void orchestrator_close(struct orchestrator *orchestrator)
     store_close(&orchestrator->store);
     executor_let_go(&orchestrator->executor);
     if (orchestrator->loop_made) {
-        uv_run(&orchestrator->loop, UV_RUN_DEFAULT);
-        uv_loop_close(&orchestrator->loop);
+        /* A loop that was told to stop before it ran stops at once, so one round may not be enough. */
+        while (uv_loop_close(&orchestrator->loop) == UV_EBUSY)
+            uv_run(&orchestrator->loop, UV_RUN_DEFAULT);
     }
     epoch_file_close(&orchestrator->executor.epoch);
     launch_planner_clear(&orchestrator->executor.planner);
-    if (orchestrator->env != NULL)
-        remove_hosts(orchestrator); /* those that are in use stay for a resume */
+    /* Those that are in use stay for a resume; those of a run that somebody else holds are not ours to remove. */
+    if (orchestrator->env != NULL && (orchestrator->started || !orchestrator->resumed) &&
+        orchestrator->end.state != SHARD_RUN_FENCED)
+        remove_hosts(orchestrator);
     launch_env_close(orchestrator->env);
     monitor_clear(&orchestrator->monitor);
     shard_context_free(orchestrator->context);

@@ -127,6 +127,20 @@ char *run_place_volume(const struct run_place *run_place, const char *volume)
     return path;
 }
 
+static uint64_t hash_of(const char *name)
+{
+    uint64_t hash = 0xcbf29ce484222325u;
+    for (const unsigned char *p = (const unsigned char *)name; *p != '\0'; p++)
+        hash = (hash ^ *p) * 0x100000001b3u;
+    return hash;
+}
+
+char *run_place_id(const struct run_place *run_place)
+{
+    const char *slash = strrchr(run_place->directory, '/');
+    return need_printf("%.40s-%016" PRIx64, slash != NULL ? slash + 1 : "", hash_of(run_place->directory));
+}
+
 int run_place_make(const struct run_place *run_place, char **ret_problem)
 {
     if (!directory_is_empty(run_place->attempts) || !directory_is_empty(run_place->work)) {
@@ -138,14 +152,6 @@ int run_place_make(const struct run_place *run_place, char **ret_problem)
     if (directory_make(run_place->attempts, ret_problem) < 0)
         return -1;
     return directory_make(run_place->work, ret_problem) < 0 ? -1 : 0;
-}
-
-static uint64_t hash_of(const char *name)
-{
-    uint64_t hash = 0xcbf29ce484222325u;
-    for (const unsigned char *p = (const unsigned char *)name; *p != '\0'; p++)
-        hash = (hash ^ *p) * 0x100000001b3u;
-    return hash;
 }
 
 char *encode_name(const char *name)

@@ -51,6 +51,8 @@ struct run_place {
 
 void run_place_init(struct run_place *run_place, const struct place *place, const char *run);
 void run_place_clear(struct run_place *run_place);
+/* Names the run among all runs of the machine: runs of one name in two stores are not the same. */
+char *run_place_id(const struct run_place *run_place);
 char *run_place_attempt(const struct run_place *run_place, int task, int attempt);
 char *run_place_volume(const struct run_place *run_place, const char *volume);
 /* Makes the directories of a run, but refuses ones that hold attempts or data already. */

@@ -96,8 +96,8 @@ def task(name, command, **more):
     return {"name": name, "payload": payload, **more}
 
 
-def same(got, wanted):
-    assert got == wanted, f"got {got!r}, wanted {wanted!r}"
+def same(got, wanted, about=""):
+    assert got == wanted, f"got {got!r}, wanted {wanted!r} {about}"
 
 
 def ended(result, code, *texts):

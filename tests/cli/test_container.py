@@ -34,8 +34,9 @@ def containers_run_a_workflow_with_data(place):
 
 @case
 def a_container_sees_its_volumes_read_only_and_no_network(place):
-    place.workflow([task("a", "touch {output}; { touch \"$(dirname {output})/../../intruder\"; touch /usr/x; } 2>&1 || true;"
-                              " ls /sys/class/net; echo $$", outputs=["x"])])
+    command = """touch {output}; { touch "$(dirname {output})/../../intruder"; touch /usr/x; } 2>&1 || true
+                 ls /sys/class/net"""
+    place.workflow([task("a", command, outputs=["x"])])
     ended(run(place), 0)
     out = (place.run_directory("r") / "attempts/0.1/stdout").read_text()
     same(out.count("Read-only file system"), 2)
@@ -115,7 +116,8 @@ def a_command_that_is_not_in_the_image_is_a_launch_error(place):
 @case
 def a_directory_can_be_the_root_filesystem(place):
     root = place.path / "root"
-    libraries = re.findall(r"(/\S+) \(", subprocess.run(["ldd", "/bin/sh"], capture_output=True, text=True, check=True).stdout)
+    ldd = subprocess.run(["ldd", "/bin/sh"], capture_output=True, text=True, check=True).stdout
+    libraries = re.findall(r"(/\S+) \(", ldd)
     for path in ["/bin/sh", *libraries]:
         (root / path[1:]).parent.mkdir(parents=True, exist_ok=True)
         shutil.copy(path, root / path[1:])

@@ -24,7 +24,8 @@ def check_counts_tasks_edges_and_files(place):
 
 @case
 def check_says_where_a_file_is_wrong(place):
-    code, answer = checked(place, '{"format": "libshard-workflow",\n "version": 1, "tasks": [{"name": "a", "units": -1}]}')
+    text = '{"format": "libshard-workflow",\n "version": 1, "tasks": [{"name": "a", "units": -1}]}'
+    code, answer = checked(place, text)
     same((code, answer["valid"]), (2, False))
     same(answer["errors"][0]["pointer"], "/tasks/0/units")
     same(answer["errors"][0]["line"], 2)
@@ -65,7 +66,7 @@ def bad_files_are_refused_with_a_message_and_exit_code_2(place):
 
 @case
 def a_cycle_is_named(place):
-    place.workflow([task("a", ["true"], after=["c"]), task("b", ["true"], after=["a"]), task("c", ["true"], after=["b"])])
+    place.workflow([task(name, ["true"], after=[before]) for name, before in ("ac", "ba", "cb")])
     ended(place.call("check", "w.json"), 2, "a -> ", "b -> ", "c")
 
 

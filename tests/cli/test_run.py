@@ -31,8 +31,8 @@ def placeholders_name_the_files_of_the_task(place):
     place.write("in one.txt", "1\n")
     place.write("two.txt", "2\n")
     place.workflow([
-        task("cat", ["/bin/sh", "-c", 'cat "$1" "$2" > "$3"; echo $4 >> "$3"', "sh", "{input}", "{output}", "{task}/{attempt}"],
-             inputs=["in one.txt", "two.txt"], outputs=["a b's"]),
+        task("cat", ["/bin/sh", "-c", 'cat "$1" "$2" > "$3"; echo $4 >> "$3"', "sh", "{input}", "{output}",
+                     "{task}/{attempt}"], inputs=["in one.txt", "two.txt"], outputs=["a b's"]),
         task("shell", "cat {input:a b's} | sed 's/^1$/x/; s/^2$/y/' > {output}; echo {{x} ${SHARD_TASK} >> {output:z}",
              inputs=["a b's"], outputs=["z"])])
     ended(run(place), 0)
@@ -58,7 +58,7 @@ def names_of_data_never_leave_their_directory(place):
     ended(run(place, "--retries", "task_error=0"), 1)
     same(sorted(p.name for p in (place.run_directory("r") / "work" / "common").iterdir()),
          sorted(["%2E.%2F..%2Fevil", "%2Ftmp%2Fx", "%2Eout", ".out"]))
-    ended(place.call("run", "w.json", "--executor", "process", "--run", "../../escape", "-q", "--retries", "task_error=0"), 1)
+    ended(run(place, "--run", "../../escape", "-q", "--retries", "task_error=0"), 1)
     assert (place.path / ".shardrun/runs/%2E.%2F..%2Fescape").is_dir(), "the run's directory"
 
 

@@ -40,7 +40,7 @@ def sigint_lets_what_runs_end_and_resume_goes_on(place):
     same(result.last["done"] * 2, len(ledger.read_text().splitlines()))
     again = place.call("resume", "r", "--json")
     ended(again, 0)
-    same((again.last["state"], again.last["done"], again.last["attempts"]), ("done", STEPS, STEPS))
+    same((again.last["state"], again.last["done"], again.last["attempts"]), ("done", STEPS, STEPS), again)
     check_ledger(ledger)
 
 
@@ -91,7 +91,7 @@ def after_kill_9_resume_adopts_what_runs_and_runs_nothing_twice(place):
         place.wait_for(lambda: len(ledger.read_text().splitlines()) > seen or process.poll() is not None)
     result = place.finish(process)
     ended(result, 0)
-    same((result.last["state"], result.last["done"], result.last["attempts"]), ("done", STEPS, STEPS))
+    same((result.last["state"], result.last["done"], result.last["attempts"]), ("done", STEPS, STEPS), result)
     check_ledger(ledger)
 
 
@@ -114,6 +114,19 @@ def a_run_that_another_process_holds_cannot_be_resumed(place):
     process, _ = begin(place)
     ended(place.call("resume", "r"), 6, "holds")
     ended(place.finish(process), 0)
+
+
+@case
+def runs_of_one_name_in_two_stores_have_cgroups_of_their_own(place):
+    place.workflow([task("a", "cat /proc/self/cgroup > {output}", outputs=["groups"])])
+    groups = []
+    for store in ("a", "b"):
+        ended(place.call("run", "w.json", "--executor", "process", "--run", "r", "-q", "--store", f"{store}/s.db"), 0)
+        lines = (place.path / store / "runs/r/work/common/groups").read_text().split()
+        groups.append({os.path.dirname(line.split(":")[2]) for line in lines if "shardrun" in line})
+    if not groups[0]:
+        raise Skip("no cgroups here")
+    same(groups[0] & groups[1], set())
 
 
 @case

@@ -222,11 +222,12 @@ int launch_host_remove(struct launch_env *env, const char *host, struct launch_e
 {
     struct launch__group group;
     int result = launch__env_group(env, host, NULL, true, &group);
-    if (result == 0)
+    if (result == 0) {
         result = launch__group_remove(&group);
+        launch__group_clear(&group);
+    }
     if (result < 0)
         return launch__fail(error, result, "cannot remove the cgroup of host '%s': %s", host, strerror(-result));
-    launch__group_clear(&group);
     return 0;
 }
 
