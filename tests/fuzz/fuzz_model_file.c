@@ -24,7 +24,7 @@ static void check(int holds)
 static void ask(shard_context *context, const shard_model *model)
 {
     struct shard_model_info info = {.struct_size = sizeof(info)};
-    struct shard_predictor_handle predictor;
+    struct shard_predictor_handle predictor = {0};
     double p = 0;
     check(shard_model_describe(model, &info) == 0);
     size_t columns = (size_t)info.schema->feature_count;

@@ -2,6 +2,8 @@
 /*
  * Bad arguments of the engine's functions: each is refused with a code and a message that names the thing, and nothing
  * has changed.
+ *
+ * It is longer than 400 lines because each public function has its bad arguments here.
  */
 
 #include <math.h>

@@ -1,5 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What each of the library's own policies chooses, on small clusters of which everything is known. */
+/*
+ * What each of the library's own policies chooses, on small clusters of which everything is known.
+ *
+ * It is longer than 400 lines because all baselines are asked the same questions.
+ */
 
 #include <string.h>
 
