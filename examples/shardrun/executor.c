@@ -25,7 +25,6 @@ struct attempt {
     uv_poll_t poll;
     char *directory;
     struct attempt_data data;
-    int64_t epoch;
     bool cancelled;
     enum shard_cancel_reason cancel_reason;
 };
@@ -124,7 +123,6 @@ static void watch(struct executor *executor, shard_sink *sink, shard_token token
     attempt->sink = sink;
     attempt->token = token;
     attempt->launch = launch;
-    attempt->epoch = start->epoch;
     attempt->directory = run_place_attempt(executor->work->place, start->task, start->attempt);
     attempt->data = *data;
     *data = (struct attempt_data){0};

@@ -32,7 +32,7 @@ struct executor {
 
 extern const struct shard_executor executor_port; /* its self is a struct executor */
 
-/* What attempts use now, for the samples of their host: adds up nothing, only tells the tasks' number. */
+/* How many attempts run now. */
 int executor_running(const struct executor *executor);
 
 /* Lets go of the attempts that still run; they go on, and can be adopted. The loop must run once more afterwards. */

@@ -112,6 +112,8 @@ static int watch(struct orchestrator *orchestrator)
 {
     static const int numbers[] = {SIGINT, SIGTERM, SIGHUP};
     uv_loop_t *loop = &orchestrator->loop;
+    /* Whoever reads the events may go away; the run goes on. Commands get the default back from the launch layer. */
+    signal(SIGPIPE, SIG_IGN);
     int status = uv_poll_init(loop, &orchestrator->engine_poll, shard_engine_fd(orchestrator->engine));
     if (status == 0) {
         orchestrator->engine_poll.data = orchestrator;

@@ -31,7 +31,7 @@ int replay_make_inputs(const struct work *work, const shard_workflow *workflow, 
 char *replay_find_burn(char **ret_problem);
 
 /* The command of one attempt: writes its orders below the attempt's data directory and names them to shardrun-burn. */
-int replay_plan(const char *burn, const struct payload *payload, const struct shard_start *start,
-                const struct attempt_data *data, struct strings *argv, char **ret_problem);
+int replay_plan(const char *burn, const struct payload *payload, const struct attempt_data *data, struct strings *argv,
+                char **ret_problem);
 
 #endif

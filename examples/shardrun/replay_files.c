@@ -87,11 +87,10 @@ static double number_of(const json_t *replay, const char *key)
     return json_number_value(json_object_get(replay, key));
 }
 
-int replay_plan(const char *burn, const struct payload *payload, const struct shard_start *start,
-                const struct attempt_data *data, struct strings *argv, char **ret_problem)
+int replay_plan(const char *burn, const struct payload *payload, const struct attempt_data *data, struct strings *argv,
+                char **ret_problem)
 {
     struct text orders = {0};
-    (void)start;
     add_order(&orders, need_printf("cpu %.6f", number_of(payload->replay, "cpu_seconds")));
     add_order(&orders, need_printf("wall %.6f", number_of(payload->replay, "wall_seconds")));
     add_order(&orders, need_printf("hold %.0f", number_of(payload->replay, "hold_bytes")));

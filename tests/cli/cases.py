@@ -153,5 +153,5 @@ def main():
     sys.exit(1 if failed else 0)
 
 
-__all__ = ["Path", "Place", "Skip", "case", "containers_work", "ended", "is_alive", "json", "main", "os", "same",
+__all__ = ["DEADLINE", "Path", "Place", "Skip", "case", "containers_work", "ended", "is_alive", "json", "main", "os", "same",
            "signal", "subprocess", "sys", "task", "tempfile", "time"]

@@ -81,6 +81,14 @@ def sighup_lets_go_at_once_and_resume_adopts(place):
 
 
 @case
+def a_run_goes_on_when_nobody_reads_its_events_any_more(place):
+    process, ledger = begin(place)
+    process.stdout.close()
+    same(process.wait(DEADLINE), 0)
+    check_ledger(ledger)
+
+
+@case
 def after_kill_9_resume_adopts_what_runs_and_runs_nothing_twice(place):
     process, ledger = begin(place)
     for _ in range(3):
