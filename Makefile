@@ -3,13 +3,17 @@
 BUILD ?= build
 PREFIX ?= /usr/local
 WERROR ?= false
+TESTS ?= auto
 SECONDS_PER_TARGET ?= 10
 SEED ?= 1
 RUNS ?= 50
 
-OPTIONS = --prefix=$(PREFIX) -Dwerror=$(WERROR)
+OPTIONS = --prefix=$(PREFIX) -Dwerror=$(WERROR) -Dtests=$(TESTS)
 SANITIZE = -Db_sanitize=address,undefined -Db_lundef=false
 MESON_TEST = meson test --no-rebuild --print-errorlogs
+
+# Where tests are run, what they need must be there; elsewhere they are built if it is.
+check check-asan check-valgrind check-kill check-cgroup2 fuzz-smoke lint tidy: export TESTS = enabled
 
 .DEFAULT_GOAL := build
 .PHONY: build setup demo check check-asan check-valgrind check-cgroup2 check-kill bench bench-accuracy fuzz-smoke lint tidy format docs install clean help
@@ -65,7 +69,7 @@ bench-accuracy: ## how well failures are forecast; FAILURES="TABLE..." for other
 	@bench/accuracy $(BUILD)/examples/shardrun/shardrun $(FAILURES)
 
 fuzz-smoke: ## each fuzz target for SECONDS_PER_TARGET seconds, from SEED
-	@.ci/setup build fuzz
+	@.ci/setup build test fuzz
 	@CC=clang .ci/configure build-fuzz $(OPTIONS) $(SANITIZE) -Dfuzzer=true -Dbench=false -Ddocs=false
 	@ninja -C build-fuzz
 	@tests/fuzz/smoke build-fuzz $(SEED) $(SECONDS_PER_TARGET)
