@@ -14,7 +14,10 @@
 #include "cli.h"
 #include "files.h"
 #include "outcome.h"
+#include "progress.h"
 #include "stage.h"
+
+enum { PROGRESS_INTERVAL_MS = 200 };
 
 struct attempt {
     struct attempt *next;
@@ -27,6 +30,8 @@ struct attempt {
     struct attempt_data data;
     bool cancelled;
     enum shard_cancel_reason cancel_reason;
+    bool has_units; /* more than one: it may tell its progress */
+    int64_t units_told;
 };
 
 static void attempt_free(struct attempt *attempt)
@@ -90,6 +95,41 @@ static void remove_leftovers(const struct attempt *attempt)
     free(problem);
 }
 
+static void look_at_progress(struct attempt *attempt)
+{
+    struct progress progress;
+    if (!progress_read(attempt->data.directory, &progress) || progress.done == attempt->units_told)
+        return;
+    attempt->units_told = progress.done;
+    (void)shard_sink_progress(attempt->sink, attempt->token, progress.done); /* news: the next is as good */
+}
+
+static void on_progress_timer(uv_timer_t *timer)
+{
+    struct executor *executor = timer->data;
+    bool any = false;
+    for (struct attempt *attempt = executor->attempts; attempt != NULL; attempt = attempt->next) {
+        if (!attempt->has_units || attempt->cancelled)
+            continue;
+        look_at_progress(attempt);
+        any = true;
+    }
+    if (!any)
+        uv_timer_stop(timer);
+}
+
+/* Looks at the files of progress for as long as there are attempts that may have one. */
+static void watch_progress(struct executor *executor)
+{
+    if (!executor->has_timer) {
+        uv_timer_init(executor->loop, &executor->timer);
+        executor->timer.data = executor;
+        executor->has_timer = true;
+    }
+    if (!uv_is_active((uv_handle_t *)&executor->timer))
+        uv_timer_start(&executor->timer, on_progress_timer, PROGRESS_INTERVAL_MS, PROGRESS_INTERVAL_MS);
+}
+
 static void on_ended(uv_poll_t *poll, int status, int events)
 {
     struct attempt *attempt = poll->data;
@@ -98,6 +138,8 @@ static void on_ended(uv_poll_t *poll, int status, int events)
     (void)events;
     if (launch_attempt_result(attempt->launch, &result) < 0)
         return;
+    if (attempt->has_units)
+        look_at_progress(attempt);
     struct verdict verdict = verdict_of(&result, attempt->directory, attempt->cancelled, attempt->cancel_reason);
     if (verdict.outcome == SHARD_OUTCOME_DONE)
         put_in_place(attempt, &verdict);
@@ -127,6 +169,9 @@ static void watch(struct executor *executor, shard_sink *sink, shard_token token
     attempt->data = *data;
     *data = (struct attempt_data){0};
     attempt->poll.data = attempt;
+    attempt->has_units = start->unit_end - start->unit_begin > 1;
+    if (attempt->has_units)
+        watch_progress(executor);
     attempt->next = executor->attempts;
     executor->attempts = attempt;
     executor->attempt_count++;
@@ -264,4 +309,7 @@ void executor_let_go(struct executor *executor)
 {
     while (executor->attempts != NULL)
         forget(executor->attempts);
+    if (executor->has_timer)
+        uv_close((uv_handle_t *)&executor->timer, NULL);
+    executor->has_timer = false;
 }

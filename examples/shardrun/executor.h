@@ -28,6 +28,8 @@ struct executor {
     struct attempt *attempts;
     int attempt_count;
     int stage_count;
+    uv_timer_t timer; /* looks for progress */
+    bool has_timer;
 };
 
 extern const struct shard_executor executor_port; /* its self is a struct executor */

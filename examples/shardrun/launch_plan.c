@@ -10,6 +10,7 @@
 
 #include "files.h"
 #include "payload.h"
+#include "progress.h"
 #include "replay.h"
 
 /* A runtime needs some memory of its own in the attempt's cgroup before the command begins. */
@@ -126,8 +127,14 @@ static void pass_on(struct launch_plan *plan, const char *name, const char *othe
         strings_take(&plan->env, need_printf("%s=%s", name, value != NULL ? value : otherwise));
 }
 
+static void take_variable(struct launch_plan *plan, const char *name, char *value)
+{
+    strings_take(&plan->env, need_printf("%s=%s", name, value));
+    free(value);
+}
+
 static void fill_environment(struct launch_plan *plan, const struct payload *payload, const struct shard_start *start,
-                             bool container)
+                             const char *outputs, bool container)
 {
     static const char path[] = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
     const char *name;
@@ -147,6 +154,11 @@ static void fill_environment(struct launch_plan *plan, const struct payload *pay
     strings_take(&plan->env, need_printf("SHARD_TASK_ID=%d", start->task));
     strings_take(&plan->env, need_printf("SHARD_ATTEMPT=%d", start->attempt));
     strings_take(&plan->env, need_printf("SHARD_HOST=%s", start->host_name));
+    if (start->unit_end - start->unit_begin > 1) {
+        strings_take(&plan->env, need_printf("SHARD_UNITS=%lld", (long long)(start->unit_end - start->unit_begin)));
+        take_variable(plan, "SHARD_PROGRESS", progress_path(outputs));
+        take_variable(plan, "SHARD_LIMIT", progress_limit_path(outputs));
+    }
     json_object_foreach(payload->env, name, value)
     {
         strings_take(&plan->env, need_printf("%s=%s", name, json_string_value(value)));
@@ -255,7 +267,7 @@ int launch_plan_make(struct launch_plan *plan, const struct launch_planner *plan
     else if (status == 0)
         status = fill_command(plan, &payload, start, data, ret_problem);
     if (status == 0) {
-        fill_environment(plan, &payload, start, planner->options->executor == EXECUTOR_CONTAINER);
+        fill_environment(plan, &payload, start, data->directory, planner->options->executor == EXECUTOR_CONTAINER);
         if (planner->options->executor == EXECUTOR_CONTAINER)
             fill_binds(plan, planner, start, data);
         fill_spec(plan, planner, start, &payload);

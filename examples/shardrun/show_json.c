@@ -114,6 +114,12 @@ void show_json_event(const struct show *show, const struct shard_event *event)
     case SHARD_EVENT_HOST_CHANGED:
         print_host_changed(show, event);
         break;
+    case SHARD_EVENT_PROGRESS:
+        object = begin(show, event, "progress");
+        json_object_set_new(object, "units_done", json_integer(event->units_done));
+        json_object_set_new(object, "seconds", json_real(event->seconds));
+        print(object);
+        break;
     case SHARD_EVENT_WARNING:
         object = begin(show, event, "warning");
         set_text(object, "message", event->message);

@@ -102,7 +102,8 @@ enum shard_event_kind {
     SHARD_EVENT_TASK_CHANGED = 6,    /* to a state that no other event tells: SPLIT, BACKOFF, SKIPPED, FAILED ... */
     SHARD_EVENT_TASK_DONE = 7,
     SHARD_EVENT_HOST_CHANGED = 8,
-    SHARD_EVENT_WARNING = 9 /* message: a refused decision, a task that no host can hold, a store in trouble */
+    SHARD_EVENT_WARNING = 9,  /* message: a refused decision, a task that no host can hold, a store in trouble */
+    SHARD_EVENT_PROGRESS = 10 /* units_done of a running attempt, seconds since it started; left out when many wait */
 };
 
 /** One event. `message` lives until the next call of next_event or step. */
@@ -121,6 +122,7 @@ struct shard_event {
     double seconds;
     int code; /* of WARNING and RUN_ENDED: what is behind it, 0 or a negative code */
     const char *message;
+    int64_t units_done; /* of PROGRESS */
 };
 
 /**

@@ -57,6 +57,8 @@ struct shard_task_view {
     shard_task_id parent;
     int64_t ready_ns; /* monotonic, since when; 0 while not ready */
     int32_t failures[SHARD_OUTCOME_COUNT];
+    int64_t started_ns; /* monotonic: since when its attempt has run, or was found running; 0: none runs */
+    int64_t units_done; /* as that attempt last told, from unit_begin; 0: none, or it does not tell */
 };
 
 /** What a policy answers. Zero is "no opinion". */

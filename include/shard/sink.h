@@ -57,6 +57,9 @@ SHARD_API int shard_sink_reattached(shard_sink *sink, shard_token token, enum sh
 /**
  * Tells how many units of a running attempt's range are done, counted from its begin. Not an answer.
  *
+ * The engine leaves out, and logs once for each attempt ("progress-refused"), what is less than was told before or more
+ * than the range has; what is told after the end goes unheard, and is logged once ("stale-answer").
+ *
  * Returns 0.
  * Errors: SHARD_EINVAL (negative), SHARD_ENOMEM.
  */

@@ -79,21 +79,47 @@ static int reattached(struct shard_engine *engine, const struct shard__answer *a
     return 0;
 }
 
+/* Progress is news, not history: when events pile up, or memory is short, it is left out. */
+static void tell_progress(struct shard_engine *engine, int32_t slot)
+{
+    const struct shard__attempt *attempt = &engine->attempts.slots[slot];
+    if (engine->event_count >= (size_t)engine->max_events / 2 || shard__events_reserve(engine, 1) < 0)
+        return;
+    struct shard__event event = {.kind = SHARD_EVENT_PROGRESS,
+                                 .run = attempt->run,
+                                 .task = attempt->task,
+                                 .host = attempt->host,
+                                 .attempt = attempt->number,
+                                 .state = SHARD_TASK_RUNNING,
+                                 .time_ns = engine->wall_ns,
+                                 .seconds = (double)(engine->now_ns - attempt->started_ns) / 1e9,
+                                 .units_done = attempt->units_done};
+    shard__events_add(engine, &event);
+}
+
 static int progressed(struct shard_engine *engine, const struct shard__answer *answer)
 {
     int32_t slot = shard__attempts_find(&engine->attempts, answer->token);
     struct shard__run *run = slot < 0 ? NULL : run_of(engine, slot);
-    if (run == NULL)
-        return stale(engine, "progress");
+    if (run == NULL || engine->attempts.slots[slot].phase == SHARD__ATTEMPT_STAGING) {
+        /* A thread of the executor may well come too late, and often. */
+        int is_known = engine->stale_progress == answer->token;
+        engine->stale_progress = answer->token;
+        return is_known ? 0 : stale(engine, "progress");
+    }
     struct shard__attempt *attempt = &engine->attempts.slots[slot];
     int64_t begin, end, done = answer->as.units_done;
     shard__run_units(run, attempt->task, &begin, &end);
-    if (done < attempt->units_done || done > end - begin)
-        shard__log(engine->context, SHARD_LOG_WARNING, "progress-refused",
-                   "task %d says that %lld of %lld units are done, after %lld", attempt->task, (long long)done,
-                   (long long)(end - begin), (long long)attempt->units_done);
-    else
+    if (done < attempt->units_done || done > end - begin) {
+        if (!attempt->told_wrong_progress)
+            shard__log(engine->context, SHARD_LOG_WARNING, "progress-refused",
+                       "task %d says that %lld of %lld units are done, after %lld", attempt->task, (long long)done,
+                       (long long)(end - begin), (long long)attempt->units_done);
+        attempt->told_wrong_progress = 1;
+    } else if (done > attempt->units_done) {
         attempt->units_done = done;
+        tell_progress(engine, slot);
+    }
     return 0;
 }
 

@@ -71,6 +71,7 @@ struct shard__event {
     int64_t time_ns;
     char *message; /* from shard__strdup; NULL: none */
     double seconds;
+    int64_t units_done;
     int32_t run, task, host, attempt;
     int32_t code;
     uint8_t kind, state, outcome, run_state, reason;
@@ -121,6 +122,7 @@ struct shard_engine {
     shard_sink *sink;
     struct shard__batch batch; /* answers that were taken */
     size_t batch_next;         /* the first that is not dealt with */
+    uint64_t stale_progress;   /* token of the last progress that came after an end, which was logged */
 
     int epoll_fd;
     int timer_fd;

@@ -66,7 +66,8 @@ int shard_engine_next_event(shard_engine *engine, struct shard_event *ret_event)
                                .time_ns = event->time_ns,
                                .seconds = event->seconds,
                                .code = event->code,
-                               .message = event->message};
+                               .message = event->message,
+                               .units_done = event->units_done};
     int status = shard__give_struct(ret_event, &ours, sizeof(ours), "event");
     if (status < 0)
         return status;

@@ -36,8 +36,9 @@ struct shard__attempt {
     int64_t deadline_ns;    /* timeout, or end of the grace of a cancelled one; INT64_MAX: none */
     float expected_seconds; /* on this host; NaN: not known */
     int64_t units_done;
-    uint8_t is_moved;    /* cancelled, since the policy wants its task elsewhere: */
-    uint8_t move_reason; /* what it said */
+    uint8_t told_wrong_progress; /* which is logged once */
+    uint8_t is_moved;            /* cancelled, since the policy wants its task elsewhere: */
+    uint8_t move_reason;         /* what it said */
     float move_p_fail;
     float move_value, move_limit;
 };

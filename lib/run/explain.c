@@ -109,6 +109,12 @@ static void say_attempt(const struct shard__run *run, struct shard__bytes *text,
     else
         shard__bytes_printf(text, " for %.1f s%s\n", (double)(run->now_ns - attempt->started_ns) / 1e9,
                             attempt->cancelled ? ", told to end" : "");
+    if (attempt != NULL && attempt->units_done > 0) {
+        int64_t begin, end;
+        shard__run_units(run, task, &begin, &end);
+        shard__bytes_printf(text, "has told that %lld of its %lld units are done\n", (long long)attempt->units_done,
+                            (long long)(end - begin));
+    }
 }
 
 static void say_failures(const struct shard__run *run, struct shard__bytes *text, int32_t task)

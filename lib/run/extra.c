@@ -100,6 +100,11 @@ static void describe(const void *self, int32_t task, struct shard_task_view *ret
     ret_task->parent = extra == NULL ? -1 : extra->parent;
     for (int i = 0; i < SHARD_OUTCOME_COUNT; i++)
         ret_task->failures[i] = extra == NULL ? 0 : extra->failures[i];
+    const struct shard__attempt *attempt = hot->slot < 0 ? NULL : &run->attempts->slots[hot->slot];
+    if (attempt != NULL && attempt->phase == SHARD__ATTEMPT_STARTED) {
+        ret_task->started_ns = attempt->started_ns;
+        ret_task->units_done = attempt->units_done;
+    }
 }
 
 static struct shard__need need(const void *self, int32_t task)

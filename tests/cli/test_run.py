@@ -241,6 +241,22 @@ def a_replay_writes_files_of_scaled_sizes(place):
 
 
 @case
+def a_command_tells_its_progress_through_a_file(place):
+    place.workflow([{"name": "a", "units": 4, "payload": {
+        "command": "for i in 1 2 3; do echo $i >> $SHARD_PROGRESS; done; printf 4 >> $SHARD_PROGRESS; test $SHARD_UNITS = 4"}}])
+    result = run(place, "--json")
+    ended(result, 0)
+    told = [one["units_done"] for one in result.objects if one["event"] == "progress"]
+    same(told[-1], 3)  # the last line has no end: it may still be being written
+    place.workflow([{"name": "a", "units": 4, "payload": {"command": "echo nonsense > $SHARD_PROGRESS"}},
+                    {"name": "b", "units": 4, "payload": {"command": "echo 5 > $SHARD_PROGRESS"}},
+                    {"name": "c", "payload": {"command": "test -z \"$SHARD_PROGRESS\""}}])
+    result = run(place, "--run", "s", "--json")
+    ended(result, 0, "progress-refused")
+    same([one for one in result.objects if one["event"] == "progress"], [])
+
+
+@case
 def a_store_in_memory_leaves_no_store_behind(place):
     place.workflow([task("a", ["true"])])
     result = run(place, "--store", "memory:", "--json")

@@ -340,15 +340,44 @@ void world_deliver(struct world *world, struct world_pending *pending)
     ck_assert_int_eq(status, 0);
 }
 
+/* When the next unit of an attempt is done; INT64_MAX: it has told all, or tells none. */
+static int64_t unit_ns(const struct world_attempt *attempt)
+{
+    if (!(attempt->plan.unit_seconds > 0) || attempt->end_ns == INT64_MAX)
+        return INT64_MAX;
+    int64_t at_ns =
+        attempt->started_ns + (int64_t)((double)(attempt->units_told + 1) * attempt->plan.unit_seconds * 1e9);
+    return at_ns < attempt->end_ns ? at_ns : INT64_MAX;
+}
+
+static int tell_units(struct world *world)
+{
+    int told = 0;
+    for (int i = 0; i < world->live_count; i++) {
+        struct world_attempt *attempt = &world->attempts[world->live[i]];
+        if (unit_ns(attempt) > world->now_ns)
+            continue;
+        attempt->units_told++;
+        told++;
+        if (attempt->engine == world->engine_number)
+            (void)shard_sink_progress(world->engine->sink, attempt->token, attempt->units_told);
+    }
+    return told;
+}
+
 static int64_t next_ns(const struct world *world)
 {
     int64_t next = world->engine->armed_ns;
     for (int i = 0; i < world->pending_count; i++)
         if (world->pendings[i].at_ns < next)
             next = world->pendings[i].at_ns;
-    for (int i = 0; i < world->live_count; i++)
-        if (world->attempts[world->live[i]].end_ns < next)
-            next = world->attempts[world->live[i]].end_ns;
+    for (int i = 0; i < world->live_count; i++) {
+        const struct world_attempt *attempt = &world->attempts[world->live[i]];
+        if (attempt->end_ns < next)
+            next = attempt->end_ns;
+        if (unit_ns(attempt) < next)
+            next = unit_ns(attempt);
+    }
     return next;
 }
 
@@ -372,6 +401,7 @@ static int deliver_due(struct world *world)
         delivered++;
         i--;
     }
+    delivered += tell_units(world);
     return delivered;
 }
 

@@ -30,6 +30,7 @@ struct world_plan {
     enum world_reattach reattach;
     int64_t max_memory_bytes;
     const char *message;
+    double unit_seconds; /* above 0: of each unit, instead of `seconds`; each that is done is told */
 };
 
 /** What becomes of a stage. Zero: it is there after a second. */
@@ -66,6 +67,7 @@ struct world_attempt {
     int is_told; /* its end was told to the engine of its token */
     int cancels; /* so often it was cancelled */
     int cancel_reason;
+    int64_t units_told; /* of unit_seconds */
     enum shard_outcome outcome;
     int previous; /* attempt of the same task, -1: none */
 };

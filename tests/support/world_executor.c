@@ -110,6 +110,8 @@ static int start(void *self, shard_sink *sink, shard_token token, const struct s
     struct world_attempt *attempt = &world->attempts[id];
     attempt->token = token;
     attempt->plan = plan;
+    if (plan.unit_seconds > 0)
+        plan.seconds = plan.unit_seconds * (double)(start->unit_end - start->unit_begin);
     attempt->end_ns = plan.is_silent ? INT64_MAX : after(world, plan.seconds == 0 ? 1 : plan.seconds);
     if (plan.refuse < 0) {
         world_end_attempt(world, id, SHARD_OUTCOME_LAUNCH_ERROR);
