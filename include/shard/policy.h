@@ -175,6 +175,13 @@ SHARD_API double shard_view_staging_seconds(const shard_view *view, shard_task_i
 SHARD_API int shard_policy_round_robin(shard_context *context, struct shard_policy_handle *ret_policy);
 
 /**
+ * Makes the policy `random_retry`: tasks in the order of readiness, each to a host drawn from those that admit it.
+ *
+ * Returns 0.
+ */
+SHARD_API int shard_policy_random_retry(shard_context *context, struct shard_policy_handle *ret_policy);
+
+/**
  * Makes the policy `least_loaded`: tasks in the order of readiness, each to the host with the smallest share in use.
  *
  * Returns 0.
@@ -212,6 +219,16 @@ struct shard_exclude_config {
  */
 SHARD_API int shard_policy_exclude_after_failures(shard_context *context, const struct shard_exclude_config *config,
                                                   struct shard_policy_handle *ret_policy);
+
+/**
+ * Makes the policy `late`: least loaded, tried again elsewhere, and when slots are idle and no task waits, a second
+ * attempt for the tasks that are slower than three quarters of all and are expected to end last (Zaharia, Konwinski,
+ * Joseph, Katz and Stoica 2008): at most a tenth of the slots, none on a host that is slow itself.
+ *
+ * Returns 0.
+ * Errors: SHARD_ENOMEM.
+ */
+SHARD_API int shard_policy_late(shard_context *context, struct shard_policy_handle *ret_policy);
 
 /**
  * Makes one of the policies above by its name, with default options.

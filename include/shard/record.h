@@ -83,13 +83,27 @@ enum shard_reason_code {
     SHARD_REASON_INPUT_LOST = 17, /* an output that is needed is gone: made again */
     SHARD_REASON_HOST_GONE = 18,
     SHARD_REASON_UNKNOWN_AT_REATTACH = 19,
-    SHARD_REASON_UNPLACEABLE = 20, /* no host that is known is large enough */
-    SHARD_REASON_REFUSED = 21,     /* the policy's answer was refused by a guard */
-    SHARD_REASON_STAGED = 22,      /* its inputs have arrived */
-    SHARD_REASON_LEAST_BAD = 23,   /* all hosts are excluded: the least bad one is used */
-    SHARD_REASON_MORE_MEMORY = 24, /* escalate: value: bytes asked for now, limit: before */
-    SHARD_REASON_POLICY = 25       /* a policy of somebody else's; value is its own */
+    SHARD_REASON_UNPLACEABLE = 20,   /* no host that is known is large enough */
+    SHARD_REASON_REFUSED = 21,       /* the policy's answer was refused by a guard */
+    SHARD_REASON_STAGED = 22,        /* its inputs have arrived */
+    SHARD_REASON_LEAST_BAD = 23,     /* all hosts are excluded: the least bad one is used */
+    SHARD_REASON_MORE_MEMORY = 24,   /* escalate: value: bytes asked for now, limit: before */
+    SHARD_REASON_POLICY = 25,        /* a policy of somebody else's; value is its own */
+    SHARD_REASON_DRAWN = 26,         /* by lot; value: hosts that it was drawn from */
+    SHARD_REASON_LOWEST_COST = 27,   /* value: expected cost in seconds, limit: that of the next best choice */
+    SHARD_REASON_EXPLORES = 28,      /* to learn about the host; value: expected cost, limit: that of the best */
+    SHARD_REASON_CANARY = 29,        /* the host is on probation, and the task is cheap; value: expected cost */
+    SHARD_REASON_STRAGGLER = 30,     /* value: seconds it is expected to take yet, limit: elsewhere, from its begin */
+    SHARD_REASON_HOST_SICK = 31,     /* value: what staying is expected to cost in seconds, limit: leaving */
+    SHARD_REASON_FAILS_LIKELY = 32,  /* split: value: parts, limit: probability of failure as one */
+    SHARD_REASON_FAILED_BEFORE = 33, /* split: value: parts, limit: failures so far */
+    SHARD_REASON_IDLE_SLOTS = 34,    /* split: value: parts, limit: slots that are idle */
+    SHARD_REASON_TASK_AT_FAULT = 35, /* give up: value: hosts that it failed on, limit: its share of the blame */
+    SHARD_REASON_DATA_AT_FAULT = 36, /* give up: value: tasks that fail with an input, limit: its share of the blame */
+    SHARD_REASON_CRITICAL = 37       /* replicate: value: what a failure delays in seconds, limit: the replica's cost */
 };
+/* The last of them. It grows with the library. */
+enum { SHARD_REASON_LAST = SHARD_REASON_CRITICAL };
 
 /**
  * Names of the values above, as they stand in events and reports: "out_of_memory", "running", "start".

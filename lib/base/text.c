@@ -75,6 +75,18 @@ const char *shard_reason_text(int reason)
         [SHARD_REASON_LEAST_BAD] = "least bad of the excluded hosts",
         [SHARD_REASON_MORE_MEMORY] = "asks for more memory",
         [SHARD_REASON_POLICY] = "the policy's own reason",
+        [SHARD_REASON_DRAWN] = "drawn by lot",
+        [SHARD_REASON_LOWEST_COST] = "lowest expected cost",
+        [SHARD_REASON_EXPLORES] = "to learn about the host",
+        [SHARD_REASON_CANARY] = "cheap task for a host on probation",
+        [SHARD_REASON_STRAGGLER] = "it takes longer than elsewhere",
+        [SHARD_REASON_HOST_SICK] = "its host has turned bad",
+        [SHARD_REASON_FAILS_LIKELY] = "likely to fail as one",
+        [SHARD_REASON_FAILED_BEFORE] = "failed as one",
+        [SHARD_REASON_IDLE_SLOTS] = "slots are idle",
+        [SHARD_REASON_TASK_AT_FAULT] = "the task is at fault: it fails wherever it runs",
+        [SHARD_REASON_DATA_AT_FAULT] = "an input is at fault: tasks that read it fail wherever they run",
+        [SHARD_REASON_CRITICAL] = "its failure would hold up the run",
     };
     return PICK(texts, reason);
 }

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The policies that come with the library, by name. */
 
+#include <stdio.h>
 #include <string.h>
 
 #include <shard/policy.h>
@@ -18,6 +19,8 @@ int shard_policy_by_name(shard_context *context, const char *name, struct shard_
         const char *name;
         int (*make)(shard_context *context, struct shard_policy_handle *ret_policy);
     } policies[] = {
+        {"late", shard_policy_late},
+        {"random_retry", shard_policy_random_retry},
         {"round_robin", shard_policy_round_robin},
         {"least_loaded", shard_policy_least_loaded},
         {"heft", shard_policy_heft},
@@ -29,7 +32,8 @@ int shard_policy_by_name(shard_context *context, const char *name, struct shard_
     for (size_t i = 0; i < sizeof(policies) / sizeof(policies[0]); i++)
         if (strcmp(name, policies[i].name) == 0)
             return policies[i].make(context, ret_policy);
-    return shard__fail(SHARD_ENOENT,
-                       "there is no policy '%s', expected round_robin, least_loaded, heft or exclude_after_failures",
-                       name);
+    char names[256] = "";
+    for (size_t i = 0, at = 0; i < sizeof(policies) / sizeof(policies[0]); i++)
+        at += (size_t)snprintf(names + at, sizeof(names) - at, "%s%s", i == 0 ? "" : ", ", policies[i].name);
+    return shard__fail(SHARD_ENOENT, "there is no policy '%s', expected one of %s", name, names);
 }

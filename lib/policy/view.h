@@ -14,6 +14,15 @@
 #include "cluster/cluster.h"
 #include "workflow/workflow.h"
 
+/* An attempt that the executor has. */
+struct shard__running {
+    int32_t host;
+    int64_t started_ns;
+    double expected_seconds; /* on this host, as it was forecast at the start; NaN: not known */
+    int64_t units_done;      /* of its range; 0: none, or not told */
+    int64_t units;
+};
+
 struct shard__view_tasks {
     int32_t (*count)(const void *run);
     void (*describe)(const void *run, int32_t task, struct shard_task_view *ret_task);
@@ -27,6 +36,10 @@ struct shard__view_tasks {
     double (*staging_seconds)(const void *run, int32_t task, int32_t host);
     /* Seconds until the first of what runs on a host is expected to end; NaN: not known. */
     double (*host_free_seconds)(const void *run, int32_t host);
+    /* The attempt of a running task. 1, or 0 when the executor has none. */
+    int (*running)(const void *run, int32_t task, struct shard__running *ret_running);
+    /* Tasks that are ready and have no host yet. */
+    int32_t (*ready_count)(const void *run);
 };
 
 struct shard_view {

@@ -11,7 +11,7 @@ static const double longest_wait_seconds = 3600;
 
 void shard__run_tame(struct shard_decision *decision)
 {
-    if ((int)decision->reason < 0 || (int)decision->reason > SHARD_REASON_POLICY)
+    if ((int)decision->reason < 0 || (int)decision->reason > SHARD_REASON_LAST)
         decision->reason = SHARD_REASON_POLICY;
     if (!(decision->wait_seconds > 0))
         decision->wait_seconds = 0;

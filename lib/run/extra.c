@@ -162,6 +162,29 @@ static double host_free_seconds(const void *self, int32_t host)
     return first == INFINITY ? NAN : first > 0 ? first : 0;
 }
 
+static int running(const void *self, int32_t task, struct shard__running *ret_running)
+{
+    const struct shard__run *run = self;
+    int32_t slot = run->tasks[task].slot;
+    if (slot < 0 || run->attempts->slots[slot].phase != SHARD__ATTEMPT_STARTED)
+        return 0;
+    const struct shard__attempt *attempt = &run->attempts->slots[slot];
+    int64_t begin, end;
+    shard__run_units(run, task, &begin, &end);
+    *ret_running = (struct shard__running){.host = attempt->host,
+                                           .started_ns = attempt->started_ns,
+                                           .expected_seconds = (double)attempt->expected_seconds,
+                                           .units_done = attempt->units_done,
+                                           .units = end - begin};
+    return 1;
+}
+
+static int32_t ready_count(const void *self)
+{
+    const struct shard__run *run = self;
+    return run->by_state[SHARD_TASK_READY];
+}
+
 const struct shard__view_tasks shard__run_view_tasks = {
     .count = count,
     .describe = describe,
@@ -172,4 +195,6 @@ const struct shard__view_tasks shard__run_view_tasks = {
     .expected_seconds = expected_seconds,
     .staging_seconds = staging_seconds,
     .host_free_seconds = host_free_seconds,
+    .running = running,
+    .ready_count = ready_count,
 };

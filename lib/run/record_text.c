@@ -38,6 +38,14 @@ static void say_bytes(struct text *text, double bytes)
     say(text, "%.*f %s", unit == 0 ? 0 : 1, bytes, units[unit]);
 }
 
+static void say_costs(struct text *text, const struct shard_record *record)
+{
+    say(text, " (%.1f s", (double)record->value);
+    if (isfinite(record->limit) && record->limit != 0)
+        say(text, " against %.1f s", (double)record->limit);
+    say(text, ")");
+}
+
 /* A reason with the operands that its code gives a meaning to (enum shard_reason_code). */
 static void say_reason(struct text *text, const struct shard_record *record)
 {
@@ -72,6 +80,32 @@ static void say_reason(struct text *text, const struct shard_record *record)
         break;
     case SHARD_REASON_POLICY:
         say(text, " (%g)", value);
+        break;
+    case SHARD_REASON_DRAWN:
+        say(text, " (of %.0f)", value);
+        break;
+    case SHARD_REASON_LOWEST_COST:
+    case SHARD_REASON_EXPLORES:
+    case SHARD_REASON_CANARY:
+    case SHARD_REASON_STRAGGLER:
+    case SHARD_REASON_HOST_SICK:
+    case SHARD_REASON_CRITICAL:
+        say_costs(text, record);
+        break;
+    case SHARD_REASON_FAILS_LIKELY:
+    case SHARD_REASON_FAILED_BEFORE:
+    case SHARD_REASON_IDLE_SLOTS:
+        say(text, " (%.0f parts; %s %.3g)", value,
+            record->reason == SHARD_REASON_FAILS_LIKELY    ? "p"
+            : record->reason == SHARD_REASON_FAILED_BEFORE ? "failures"
+                                                           : "idle",
+            limit);
+        break;
+    case SHARD_REASON_TASK_AT_FAULT:
+        say(text, " (on %.0f hosts; %.0f %% of the blame)", value, 100 * limit);
+        break;
+    case SHARD_REASON_DATA_AT_FAULT:
+        say(text, " (%.0f tasks; %.0f %% of the blame)", value, 100 * limit);
         break;
     default:
         break;

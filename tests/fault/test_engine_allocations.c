@@ -10,7 +10,7 @@
 #include "suite.h"
 #include "world.h"
 
-static const char *const policies[] = {"heft", "least_loaded", "round_robin", "exclude_after_failures"};
+static const char *const policies[] = {"heft", "least_loaded", "round_robin", "exclude_after_failures", "late"};
 
 enum { SOURCE, GROWS, WIDE, LATE_WIDE, FAR, LAST, TASK_COUNT };
 
