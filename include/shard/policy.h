@@ -231,6 +231,16 @@ SHARD_API int shard_policy_exclude_after_failures(shard_context *context, const 
 SHARD_API int shard_policy_late(shard_context *context, struct shard_policy_handle *ret_policy);
 
 /**
+ * Makes the policy `best_without_prediction`: tasks by critical-path rank, each to the host where it is expected to end
+ * first among those whose decayed failure rate is low and on which it has not failed; divisible tasks are split when
+ * they have failed or slots are idle; stragglers get a second attempt as of `late`.
+ *
+ * Returns 0.
+ * Errors: SHARD_ENOMEM.
+ */
+SHARD_API int shard_policy_best_without_prediction(shard_context *context, struct shard_policy_handle *ret_policy);
+
+/**
  * Makes one of the policies above by its name, with default options.
  *
  * Returns 0.

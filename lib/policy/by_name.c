@@ -19,6 +19,7 @@ int shard_policy_by_name(shard_context *context, const char *name, struct shard_
         const char *name;
         int (*make)(shard_context *context, struct shard_policy_handle *ret_policy);
     } policies[] = {
+        {"best_without_prediction", shard_policy_best_without_prediction},
         {"late", shard_policy_late},
         {"random_retry", shard_policy_random_retry},
         {"round_robin", shard_policy_round_robin},

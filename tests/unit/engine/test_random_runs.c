@@ -217,8 +217,8 @@ static void run_one(uint64_t seed, const char *policy, unsigned what)
     world_free(&world);
 }
 
-static const char *const policies[] = {"round_robin",  "least_loaded", "heft", "exclude_after_failures",
-                                       "random_retry", "late"};
+static const char *const policies[] = {
+    "round_robin", "least_loaded", "heft", "exclude_after_failures", "random_retry", "late", "best_without_prediction"};
 
 static void run_many(int seeds, unsigned what)
 {

@@ -135,6 +135,68 @@ START_TEST(late_does_not_speculate_while_tasks_wait)
 }
 END_TEST
 
+START_TEST(best_without_prediction_leaves_out_a_host_that_keeps_failing)
+{
+    begin("best_without_prediction", 5, 2, 300, ten_seconds);
+    sick_host = 2;
+    finish();
+    /* Two at once before the first has failed, a few more until the rate is high; later it is tried again now and
+       then, as the rate decays. */
+    ck_assert_int_ge(attempts_on(2), 2);
+    ck_assert_int_lt(attempts_on(2), 12);
+    world_free(&world);
+}
+END_TEST
+
+START_TEST(best_without_prediction_tries_again_elsewhere)
+{
+    begin("best_without_prediction", 3, 1, 1, ten_seconds);
+    sick_host = 0;
+    finish();
+    ck_assert_int_eq(world.attempt_count, 2);
+    ck_assert_int_eq(world.attempts[0].host, 0);
+    ck_assert_int_ne(world.attempts[1].host, 0);
+    world_free(&world);
+}
+END_TEST
+
+START_TEST(best_without_prediction_uses_the_least_bad_when_all_fail)
+{
+    begin("best_without_prediction", 1, 1, 3, ten_seconds);
+    sick_host = 0;
+    world_pass(&world, 30);
+    sick_host = -1;
+    finish();
+    world_free(&world);
+}
+END_TEST
+
+START_TEST(best_without_prediction_splits_when_slots_are_idle)
+{
+    struct shard_task_spec wide = {.expected_seconds = 1000, .units = 100, .min_units = 10};
+    begin("best_without_prediction", 4, 2, 1, wide);
+    world_settle(&world);
+    ck_assert_int_ge(world.attempt_count, 4);
+    ck_assert_int_le(world.attempt_count, 8);
+    world_explains(&world, run, 0, shard_reason_text(SHARD_REASON_IDLE_SLOTS));
+    finish();
+    world_free(&world);
+}
+END_TEST
+
+START_TEST(best_without_prediction_leaves_tasks_whole_that_fill_the_slots)
+{
+    struct shard_task_spec wide = {.expected_seconds = 1000, .units = 100, .min_units = 10};
+    begin("best_without_prediction", 4, 2, 30, wide);
+    world_settle(&world);
+    ck_assert_int_eq(world.attempt_count, 8);
+    for (int i = 0; i < 8; i++)
+        ck_assert_int_eq(world.attempts[i].parent, -1);
+    finish();
+    world_free(&world);
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("opponents");
@@ -145,6 +207,11 @@ int main(void)
     tcase_add_test(tcase, late_asks_for_a_second_attempt_of_a_straggler_when_slots_are_idle);
     tcase_add_test(tcase, late_leaves_tasks_alone_that_are_as_fast_as_the_others);
     tcase_add_test(tcase, late_does_not_speculate_while_tasks_wait);
+    tcase_add_test(tcase, best_without_prediction_leaves_out_a_host_that_keeps_failing);
+    tcase_add_test(tcase, best_without_prediction_tries_again_elsewhere);
+    tcase_add_test(tcase, best_without_prediction_uses_the_least_bad_when_all_fail);
+    tcase_add_test(tcase, best_without_prediction_splits_when_slots_are_idle);
+    tcase_add_test(tcase, best_without_prediction_leaves_tasks_whole_that_fill_the_slots);
     suite_add_tcase(suite, tcase);
     return suite_run(suite);
 }
