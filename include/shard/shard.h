@@ -28,6 +28,7 @@
 #include <shard/policy.h>
 #include <shard/predictor.h>
 #include <shard/record.h>
+#include <shard/sim.h>
 #include <shard/simple.h>
 #include <shard/sink.h>
 #include <shard/store.h>

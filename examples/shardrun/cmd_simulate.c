@@ -1,0 +1,244 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * `shardrun simulate`: the same workflows on the same made-up clusters under several policies.
+ */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "cli.h"
+#include "files.h"
+#include "need.h"
+#include "scenarios.h"
+#include "simulate.h"
+#include "workflow_file.h"
+
+static const struct argp_option options[] = {
+    {"scenario", 's', "NAME|FILE", 0, "what befalls the hosts (healthy); a name that is known, or a file", 0},
+    {"hosts", 'n', "N", 0, "so many hosts instead of the scenario's", 0},
+    {"copies", 'c', "K", 0, "run each workflow so many times side by side (as many as give a host 20 tasks)", 0},
+    {"policy", 'p', "P1,P2...", 0, "policies to compare (least_loaded)", 0},
+    {"seeds", 'S', "FIRST-LAST", 0, "once with each of these seeds (1-1)", 0},
+    {"jobs", 'j', "N", 0, "use so many processes (one for each CPU)", 0},
+    {"json", 'J', NULL, 0, "one JSON object a line for each workflow, policy and seed", 0},
+    {0}};
+
+struct simulate_options {
+    struct simulate simulate;
+    char **files;
+    int file_count;
+};
+
+static void parse_seeds(struct argp_state *state, struct simulate *simulate, const char *text)
+{
+    char *first = need_printf("%s", text), *dash = strchr(first, '-');
+    const char *last = first;
+    if (dash != NULL) {
+        *dash = '\0';
+        last = dash + 1;
+    }
+    simulate->first_seed = cli_integer(state, "seeds", first, 0, 1000000000);
+    simulate->last_seed = cli_integer(state, "seeds", last, simulate->first_seed, simulate->first_seed + 1000000);
+    free(first);
+}
+
+static void parse_policies(struct argp_state *state, struct simulate *simulate, const char *text)
+{
+    char *list = need_printf("%s", text), *rest = NULL;
+    for (char *name = strtok_r(list, ",", &rest); name != NULL; name = strtok_r(NULL, ",", &rest)) {
+        simulate->policies =
+            need_resized(simulate->policies, (size_t)simulate->policy_count + 1, sizeof *simulate->policies);
+        simulate->policies[simulate->policy_count++] = need_printf("%s", name);
+    }
+    free(list);
+    if (simulate->policy_count == 0)
+        argp_error(state, "--policy wants names, separated by commas");
+}
+
+static error_t parse(int key, char *argument, struct argp_state *state)
+{
+    struct simulate_options *all = state->input;
+    struct simulate *simulate = &all->simulate;
+    switch (key) {
+    case 's':
+        simulate->scenario_name = argument;
+        return 0;
+    case 'n':
+        simulate->hosts = (int)cli_integer(state, "hosts", argument, 1, 1000000);
+        return 0;
+    case 'c':
+        simulate->copies = (int)cli_integer(state, "copies", argument, 1, 1000000);
+        return 0;
+    case 'p':
+        parse_policies(state, simulate, argument);
+        return 0;
+    case 'S':
+        parse_seeds(state, simulate, argument);
+        return 0;
+    case 'j':
+        simulate->jobs = (int)cli_integer(state, "jobs", argument, 1, 1024);
+        return 0;
+    case 'J':
+        simulate->json = true;
+        return 0;
+    case ARGP_KEY_ARG:
+        all->files = need_resized(all->files, (size_t)all->file_count + 1, sizeof *all->files);
+        all->files[all->file_count++] = argument;
+        return 0;
+    case ARGP_KEY_END:
+        if (all->file_count == 0)
+            argp_error(state, "FILE is missing: a workflow, or bag:N for a bag of N tasks");
+        return 0;
+    default:
+        return ARGP_ERR_UNKNOWN;
+    }
+}
+
+static int load_scenario(struct simulate *simulate)
+{
+    char *bytes = NULL, *problem = NULL;
+    const char *text = NULL, *source = simulate->scenario_name;
+    size_t length = 0;
+    for (int i = 0; scenario_texts[i].name != NULL && text == NULL; i++) {
+        if (strcmp(scenario_texts[i].name, source) == 0)
+            text = scenario_texts[i].text;
+    }
+    if (text != NULL) {
+        length = strlen(text);
+    } else if (strchr(source, '/') == NULL && strchr(source, '.') == NULL) {
+        cli_error(CLI_USAGE, "there is no scenario '%s'; those that are known:", source);
+        for (int i = 0; scenario_texts[i].name != NULL; i++)
+            fprintf(stderr, "  %s\n", scenario_texts[i].name);
+        return CLI_USAGE;
+    } else if (file_read(source, &bytes, &length, &problem) < 0) {
+        int code = cli_error(CLI_USAGE, "%s", problem);
+        free(problem);
+        return code;
+    }
+    int status =
+        shard_scenario_parse(simulate->context, text != NULL ? text : bytes, length, source, &simulate->scenario);
+    free(bytes);
+    return status < 0 ? cli_library_error("scenario") : CLI_DONE;
+}
+
+/* The last part of a path without its suffix; what is no path stays. */
+static char *short_name(const char *path)
+{
+    const char *slash = strrchr(path, '/');
+    const char *base = slash == NULL ? path : slash + 1;
+    size_t length = strlen(base);
+    if (length > 5 && strcmp(base + length - 5, ".json") == 0)
+        length -= 5;
+    return need_printf("%.*s", (int)length, base);
+}
+
+static int load_workflow(struct simulate *simulate, const char *path, struct simulated *ret_simulated)
+{
+    shard_workflow *workflow = NULL;
+    char *rest = NULL;
+    if (strncmp(path, "bag:", 4) == 0) {
+        long tasks = strtol(path + 4, &rest, 10);
+        if (rest == path + 4 || *rest != '\0' || tasks < 1 || tasks > 100000000)
+            return cli_error(CLI_USAGE, "'%s': expected bag:N, with N from 1 to 100000000", path);
+        if (shard_sim_bag(simulate->context, (int32_t)tasks, &workflow) < 0)
+            return cli_library_error(path);
+    } else {
+        struct workflow_file file = {0};
+        if (workflow_file_load(simulate->context, path, &file) < 0) {
+            int code = cli_error(file.exit_code, "%s", file.problem);
+            workflow_file_clear(&file);
+            return code;
+        }
+        workflow = shard_workflow_ref(file.workflow);
+        workflow_file_clear(&file);
+    }
+    int status = shard_sim_tile(simulate->context, simulate->scenario, workflow, simulate->copies, simulate->hosts,
+                                &ret_simulated->workflow);
+    shard_workflow_unref(workflow);
+    ret_simulated->name = short_name(path);
+    return status < 0 ? cli_library_error(path) : CLI_DONE;
+}
+
+static int load(struct simulate_options *all)
+{
+    struct simulate *simulate = &all->simulate;
+    int code = load_scenario(simulate);
+    simulate->workflows = need_zeroed((size_t)all->file_count, sizeof *simulate->workflows);
+    for (int i = 0; i < all->file_count && code == CLI_DONE; i++) {
+        code = load_workflow(simulate, all->files[i], &simulate->workflows[i]);
+        simulate->workflow_count++;
+    }
+    for (int i = 0; i < simulate->policy_count && code == CLI_DONE; i++) {
+        struct simulate_policy policy;
+        code = simulate_policy_make(simulate, simulate->policies[i], &policy);
+        simulate_policy_end(&policy);
+    }
+    return code;
+}
+
+static void take_line(void *self, const struct simulate *simulate, int line, const struct simulate_line *got)
+{
+    struct simulate_line *lines = self;
+    lines[line] = *got;
+    if (got->result.run_state != SHARD_RUN_DONE) {
+        int workflow, policy;
+        long seed;
+        simulate_line_of(simulate, line, &workflow, &policy, &seed);
+        cli_warning("%s under %s with seed %ld: the run ended %s", simulate->workflows[workflow].name,
+                    simulate->policies[policy], seed, shard_run_state_text((int)got->result.run_state));
+    }
+    if (simulate->json)
+        simulate_print_json(simulate, line, got);
+}
+
+static void clear(struct simulate_options *all)
+{
+    struct simulate *simulate = &all->simulate;
+    for (int i = 0; i < simulate->workflow_count; i++) {
+        shard_workflow_unref(simulate->workflows[i].workflow);
+        free(simulate->workflows[i].name);
+    }
+    for (int i = 0; i < simulate->policy_count; i++)
+        free(simulate->policies[i]);
+    free(simulate->workflows);
+    free(simulate->policies);
+    free(all->files);
+    shard_scenario_free(simulate->scenario);
+    shard_context_free(simulate->context);
+}
+
+int cmd_simulate(int argc, char **argv)
+{
+    static const struct argp argp = {
+        .options = options,
+        .parser = parse,
+        .args_doc = "FILE...",
+        .doc = "Runs workflows on a simulated cluster, under each policy and with each seed, and compares.\v"
+               "FILE is a workflow (native or WfFormat), or bag:N for a bag of N tasks. With the same seed, policies "
+               "meet the same hosts, sicknesses and tasks."};
+    struct simulate_options all = {.simulate = {.scenario_name = "healthy", .first_seed = 1, .last_seed = 1}};
+    struct simulate *simulate = &all.simulate;
+
+    cli_parse(&argp, argc, argv, &all);
+    if (simulate->policy_count == 0) {
+        simulate->policies = need_zeroed(1, sizeof *simulate->policies);
+        simulate->policies[simulate->policy_count++] = need_printf("least_loaded");
+    }
+    if (shard_context_new(NULL, &simulate->context) < 0)
+        return cli_library_error("");
+    int code = load(&all);
+    if (code == CLI_DONE) {
+        int count = simulate_line_count(simulate);
+        struct simulate_line *lines = need_zeroed((size_t)count, sizeof *lines);
+        if (simulate->jobs == 0)
+            simulate->jobs = (int)sysconf(_SC_NPROCESSORS_ONLN);
+        simulate->jobs = simulate->jobs < 1 ? 1 : simulate->jobs > count ? count : simulate->jobs;
+        code = simulate_all(simulate, take_line, lines);
+        if (code == CLI_DONE && !simulate->json)
+            simulate_print_table(simulate, lines);
+        free(lines);
+    }
+    clear(&all);
+    return code;
+}

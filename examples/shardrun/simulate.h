@@ -1,0 +1,66 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef SHARDRUN_SIMULATE_H
+#define SHARDRUN_SIMULATE_H
+
+/* What the parts of `shardrun simulate` share: what is to be simulated, and what came of it. */
+
+#include <stdbool.h>
+
+#include <shard/sim.h>
+
+/* A workflow as it is simulated, under the name that its lines carry. */
+struct simulated {
+    char *name;
+    shard_workflow *workflow;
+};
+
+struct simulate {
+    shard_context *context;
+    shard_scenario *scenario;
+    const char *scenario_name;
+    int hosts;
+    int copies;
+    long first_seed, last_seed;
+    char **policies;
+    int policy_count;
+    struct simulated *workflows;
+    int workflow_count;
+    int jobs; /* child processes */
+    bool json;
+};
+
+/* One line of the output. */
+struct simulate_line {
+    int status; /* of shard_simulate() */
+    char problem[256];
+    double decide_cpu_us_per_task;
+    struct shard_sim_result result;
+};
+
+/* ---- simulate_policy.c ---- */
+/* Makes a policy by the name that users give, with what its engine needs besides. 0, or an exit code and a message. */
+struct simulate_policy {
+    struct shard_policy_handle handle; /* timed */
+    struct shard_policy port;
+    struct shard_policy_handle inner;
+    struct shard_engine_config engine;
+    double cpu_ns;
+    unsigned long calls;
+};
+int simulate_policy_make(const struct simulate *simulate, const char *name, struct simulate_policy *ret_policy);
+void simulate_policy_end(struct simulate_policy *policy);
+
+/* ---- simulate_jobs.c ---- */
+int simulate_line_count(const struct simulate *simulate);
+/* Which workflow, seed and policy a line is of: policies fastest, then seeds. */
+void simulate_line_of(const struct simulate *simulate, int line, int *ret_workflow, int *ret_policy, long *ret_seed);
+/* Simulates everything, in child processes, and gives each line in order. 0 or an exit code. */
+int simulate_all(const struct simulate *simulate,
+                 void (*each)(void *self, const struct simulate *simulate, int line, const struct simulate_line *got),
+                 void *self);
+
+/* ---- simulate_table.c ---- */
+void simulate_print_json(const struct simulate *simulate, int line, const struct simulate_line *got);
+void simulate_print_table(const struct simulate *simulate, const struct simulate_line *lines);
+
+#endif

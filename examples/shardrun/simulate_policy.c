@@ -1,0 +1,130 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Policies of a simulation by name, and a port around them that measures the CPU time they take. Asking the clock costs
+ * as much as a quick decision does: only one call in eight is timed, and counts eight times.
+ */
+#include <stdio.h>
+#include <string.h>
+#include <time.h>
+
+#include "cli.h"
+#include "simulate.h"
+
+enum { TIMED_ONE_IN = 8 };
+
+static double cpu_ns(void)
+{
+    struct timespec now;
+    clock_gettime(CLOCK_THREAD_CPUTIME_ID, &now);
+    return (double)now.tv_sec * 1e9 + (double)now.tv_nsec;
+}
+
+static double begin(struct simulate_policy *policy)
+{
+    return policy->calls++ % TIMED_ONE_IN == 0 ? cpu_ns() : 0;
+}
+
+static void end(struct simulate_policy *policy, double since_ns)
+{
+    if (since_ns > 0)
+        policy->cpu_ns += TIMED_ONE_IN * (cpu_ns() - since_ns);
+}
+
+static void attach(void *self, const shard_view *view)
+{
+    struct simulate_policy *policy = self;
+    double since = begin(policy);
+    policy->inner.port->attach(policy->inner.self, view);
+    end(policy, since);
+}
+
+static void detach(void *self, const shard_view *view)
+{
+    struct simulate_policy *policy = self;
+    policy->inner.port->detach(policy->inner.self, view);
+}
+
+static double rank(void *self, const shard_view *view, shard_task_id task)
+{
+    struct simulate_policy *policy = self;
+    double since = begin(policy);
+    double value = policy->inner.port->rank(policy->inner.self, view, task);
+    end(policy, since);
+    return value;
+}
+
+static int place(void *self, const shard_view *view, shard_task_id task, struct shard_decision *ret_decision)
+{
+    struct simulate_policy *policy = self;
+    double since = begin(policy);
+    int status = policy->inner.port->place(policy->inner.self, view, task, ret_decision);
+    end(policy, since);
+    return status;
+}
+
+static int review(void *self, const shard_view *view, shard_task_id task, struct shard_decision *ret_decision)
+{
+    struct simulate_policy *policy = self;
+    double since = begin(policy);
+    int status = policy->inner.port->review(policy->inner.self, view, task, ret_decision);
+    end(policy, since);
+    return status;
+}
+
+static int after_failure(void *self, const shard_view *view, shard_task_id task, shard_host_id host,
+                         enum shard_outcome outcome, struct shard_decision *ret_decision)
+{
+    struct simulate_policy *policy = self;
+    double since = begin(policy);
+    int status = policy->inner.port->after_failure(policy->inner.self, view, task, host, outcome, ret_decision);
+    end(policy, since);
+    return status;
+}
+
+static void after_success(void *self, const shard_view *view, shard_task_id task, shard_host_id host, double seconds)
+{
+    struct simulate_policy *policy = self;
+    double since = begin(policy);
+    policy->inner.port->after_success(policy->inner.self, view, task, host, seconds);
+    end(policy, since);
+}
+
+static void host_changed(void *self, const shard_view *view, shard_host_id host)
+{
+    struct simulate_policy *policy = self;
+    double since = begin(policy);
+    policy->inner.port->host_changed(policy->inner.self, view, host);
+    end(policy, since);
+}
+
+/* The table that times the functions which a policy has. */
+static struct shard_policy timed_port(const struct shard_policy *inner)
+{
+    return (struct shard_policy){.struct_size = sizeof(struct shard_policy),
+                                 .name = inner->name,
+                                 .attach = inner->attach == NULL ? NULL : attach,
+                                 .detach = inner->detach == NULL ? NULL : detach,
+                                 .rank = inner->rank == NULL ? NULL : rank,
+                                 .place = place,
+                                 .review = inner->review == NULL ? NULL : review,
+                                 .after_failure = inner->after_failure == NULL ? NULL : after_failure,
+                                 .after_success = inner->after_success == NULL ? NULL : after_success,
+                                 .host_changed = inner->host_changed == NULL ? NULL : host_changed};
+}
+
+int simulate_policy_make(const struct simulate *simulate, const char *name, struct simulate_policy *ret_policy)
+{
+    *ret_policy = (struct simulate_policy){.engine.struct_size = sizeof ret_policy->engine};
+    if (shard_policy_by_name(simulate->context, name, &ret_policy->inner) < 0)
+        return cli_library_error("--policy");
+    ret_policy->port = timed_port(ret_policy->inner.port);
+    ret_policy->handle = (struct shard_policy_handle){&ret_policy->port, ret_policy};
+    return CLI_DONE;
+}
+
+void simulate_policy_end(struct simulate_policy *policy)
+{
+    if (policy->inner.port != NULL)
+        policy->inner.port->destroy(policy->inner.self);
+    policy->inner.port = NULL;
+}

@@ -1,0 +1,318 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The simulated executor: attempts are work that a host does at its rate, and how they end is drawn when they start. */
+
+#include <math.h>
+#include <string.h>
+
+#include "base/context.h"
+#include "base/error.h"
+#include "sim/sim.h"
+
+static const char *const messages[SHARD_OUTCOME_COUNT] = {
+    [SHARD_OUTCOME_TASK_ERROR] = "simulated: exit status 1",
+    [SHARD_OUTCOME_OUT_OF_MEMORY] = "simulated: killed, out of memory",
+    [SHARD_OUTCOME_OUT_OF_DISK] = "simulated: no space left on device",
+    [SHARD_OUTCOME_HOST_LOST] = "simulated: the host vanished",
+};
+
+static int32_t new_attempt(struct shard__sim *sim)
+{
+    int32_t at = sim->free_attempt;
+    if (at >= 0) {
+        sim->free_attempt = sim->attempts[at].next;
+        return at;
+    }
+    if (shard__grow(sim->context, &sim->attempts, &sim->attempt_capacity, (size_t)sim->attempt_count + 1,
+                    sizeof(*sim->attempts)) < 0)
+        return SHARD_ENOMEM;
+    at = sim->attempt_count++;
+    sim->attempts[at] = (struct shard__sim_attempt){0};
+    return at;
+}
+
+static void link_attempt(struct shard__sim *sim, int32_t at)
+{
+    struct shard__sim_attempt *attempt = &sim->attempts[at];
+    struct shard__sim_host *host = &sim->hosts[attempt->host];
+    attempt->previous = -1;
+    attempt->next = host->first_attempt;
+    if (attempt->next >= 0)
+        sim->attempts[attempt->next].previous = at;
+    host->first_attempt = at;
+    host->running++;
+    host->memory_used += (double)attempt->need_bytes;
+    sim->running++;
+}
+
+static void unlink_attempt(struct shard__sim *sim, int32_t at)
+{
+    struct shard__sim_attempt *attempt = &sim->attempts[at];
+    struct shard__sim_host *host = &sim->hosts[attempt->host];
+    if (attempt->previous >= 0)
+        sim->attempts[attempt->previous].next = attempt->next;
+    else
+        host->first_attempt = attempt->next;
+    if (attempt->next >= 0)
+        sim->attempts[attempt->next].previous = attempt->previous;
+    host->running--;
+    host->memory_used -= (double)attempt->need_bytes;
+    sim->running--;
+}
+
+/* Draws whether a cause ends an attempt, and at which share of the work that it has left; the first cause counts. */
+static void draw_end(struct shard__sim_attempt *attempt, enum shard_outcome outcome, double p, double from, double to,
+                     uint64_t draw)
+{
+    uint64_t key = shard__sim_mix(attempt->key, draw);
+    if (p <= 0 || shard__sim_unit(key) >= p)
+        return;
+    double share = from + (to - from) * shard__sim_unit(shard__sim_mix(key, SHARD__SIM_DRAW_WHEN));
+    double ends_at = attempt->done + (attempt->work - attempt->done) * share;
+    if (ends_at >= attempt->ends_at)
+        return;
+    attempt->ends_at = ends_at;
+    attempt->outcome = outcome;
+}
+
+static enum shard_outcome outcome_of(const struct shard__sickness *sickness)
+{
+    return sickness->kind == SHARD__SICK_MEMORY ? SHARD_OUTCOME_OUT_OF_MEMORY
+           : sickness->kind == SHARD__SICK_DISK ? SHARD_OUTCOME_OUT_OF_DISK
+                                                : SHARD_OUTCOME_TASK_ERROR;
+}
+
+static void draw_fate(struct shard__sim *sim, struct shard__sim_attempt *attempt, int64_t limit_bytes)
+{
+    const struct shard__sim_host *host = &sim->hosts[attempt->host];
+    const struct shard__sickness *sickness = host->sickness;
+    double p = shard__sim_p_fail(sim->scenario->p_fail, 1, (double)attempt->frailty, attempt->work, sim->mean_work);
+    draw_end(attempt, SHARD_OUTCOME_TASK_ERROR, p, 0, 1, 1);
+    if (limit_bytes > 0 && attempt->need_bytes > limit_bytes)
+        draw_end(attempt, SHARD_OUTCOME_OUT_OF_MEMORY, 1, 0.2, 0.9, 2);
+    if (host->is_sick) {
+        p = shard__sim_p_fail(sickness->p_fail, sickness->by_size, (double)attempt->frailty, attempt->work,
+                              sim->mean_work);
+        draw_end(attempt, outcome_of(sickness), p, sickness->fail_from, sickness->fail_to, 3);
+    }
+}
+
+static int schedule(struct shard__sim *sim, int32_t at)
+{
+    struct shard__sim_attempt *attempt = &sim->attempts[at];
+    struct shard__sim_event event = {.kind = SHARD__SIM_ATTEMPT, .subject = at, .generation = ++attempt->generation};
+    return shard__sim_push(sim, (attempt->ends_at - attempt->done) / attempt->rate, &event);
+}
+
+static double done_now(const struct shard__sim *sim, const struct shard__sim_attempt *attempt)
+{
+    double done = attempt->done + (double)(sim->now_ns - attempt->updated_ns) / 1e9 * attempt->rate;
+    return done < attempt->ends_at ? done : attempt->ends_at;
+}
+
+static void catch_up(const struct shard__sim *sim, struct shard__sim_attempt *attempt)
+{
+    attempt->done = done_now(sim, attempt);
+    attempt->updated_ns = sim->now_ns;
+}
+
+int shard__sim_retime(struct shard__sim *sim, int32_t host)
+{
+    for (int32_t at = sim->hosts[host].first_attempt; at >= 0; at = sim->attempts[at].next) {
+        catch_up(sim, &sim->attempts[at]);
+        sim->attempts[at].rate = shard__sim_rate(&sim->hosts[host]);
+        if (schedule(sim, at) < 0)
+            return SHARD_ENOMEM;
+    }
+    return 0;
+}
+
+void shard__sim_strike(struct shard__sim *sim, int32_t host)
+{
+    const struct shard__sickness *sickness = sim->hosts[host].sickness;
+    for (int32_t at = sim->hosts[host].first_attempt; at >= 0; at = sim->attempts[at].next) {
+        struct shard__sim_attempt *attempt = &sim->attempts[at];
+        catch_up(sim, attempt);
+        double left = attempt->work - attempt->done;
+        double p =
+            shard__sim_p_fail(sickness->p_fail, sickness->by_size, (double)attempt->frailty, left, sim->mean_work) *
+            left / attempt->work;
+        draw_end(attempt, outcome_of(sickness), p, 0, 1,
+                 shard__sim_mix(SHARD__SIM_DRAW_EPISODE, (uint64_t)sim->now_ns));
+    }
+}
+
+/* What the attempt is of its task: subtasks a part, a merge step next to nothing. */
+static double share_of(const struct shard_start *start)
+{
+    if (start->units <= 1)
+        return 1;
+    return (double)(start->unit_end - start->unit_begin) / (double)start->units;
+}
+
+static void fill(struct shard__sim *sim, struct shard__sim_attempt *attempt, const struct shard_start *start)
+{
+    const struct shard__sim_task *task = &sim->tasks[start->workflow_task];
+    double share = start->is_merge ? 0.02 : share_of(start);
+    int generation = attempt->generation;
+    *attempt = (struct shard__sim_attempt){.generation = generation,
+                                           .host = start->host,
+                                           .task = start->task,
+                                           .number = start->attempt,
+                                           .frailty = task->frailty,
+                                           .units = start->is_merge ? 0 : start->unit_end - start->unit_begin,
+                                           .unit_begin = start->unit_begin,
+                                           .overhead = sim->scenario->overhead_seconds,
+                                           .started_ns = sim->now_ns,
+                                           .updated_ns = sim->now_ns,
+                                           .outcome = SHARD_OUTCOME_DONE};
+    /* A part of the data needs a part of the memory, over what the program itself takes. */
+    attempt->need_bytes = (int64_t)((double)task->need_bytes * (0.3 + 0.7 * share));
+    attempt->key = shard__sim_mix(shard__sim_mix(sim->seed, (uint64_t)start->workflow_task),
+                                  shard__sim_mix((uint64_t)start->unit_begin, (uint64_t)start->attempt));
+    double noise = exp(sim->scenario->noise * 0.3 * shard__sim_normal(attempt->key));
+    attempt->work = (double)task->work_seconds * share * noise + attempt->overhead;
+    attempt->ends_at = attempt->work;
+    attempt->rate = shard__sim_rate(&sim->hosts[start->host]);
+}
+
+static int start(void *self, shard_sink *sink, shard_token token, const struct shard_start *start)
+{
+    struct shard__sim *sim = self;
+    (void)sink;
+    int32_t at = new_attempt(sim);
+    if (at < 0)
+        return at;
+    struct shard__sim_attempt *attempt = &sim->attempts[at];
+    fill(sim, attempt, start);
+    attempt->token = token;
+    int64_t limit = start->memory_bytes > 0 ? start->memory_bytes : sim->scenario->memory_bytes / sim->scenario->slots;
+    draw_fate(sim, attempt, limit);
+    link_attempt(sim, at);
+    if (schedule(sim, at) == 0 && shard__intmap_set(sim->context, &sim->attempt_of, token, at) == 0) {
+        sim->result.attempts++;
+        return 0;
+    }
+    attempt->generation++;
+    unlink_attempt(sim, at);
+    attempt->next = sim->free_attempt;
+    sim->free_attempt = at;
+    return SHARD_ENOMEM;
+}
+
+static void count_failure(struct shard__sim *sim, int32_t task, enum shard_outcome outcome)
+{
+    if (outcome == SHARD_OUTCOME_DONE || outcome == SHARD_OUTCOME_CANCELLED || outcome == SHARD_OUTCOME_PREEMPTED)
+        return;
+    sim->result.failed_attempts++;
+    size_t before = sim->failure_capacity;
+    if (shard__grow(sim->context, &sim->failures, &sim->failure_capacity, (size_t)task + 1, sizeof(*sim->failures)) <
+        0) {
+        sim->status = SHARD_ENOMEM;
+        return;
+    }
+    if (sim->failure_capacity > before)
+        memset(sim->failures + before, 0, (sim->failure_capacity - before) * sizeof(*sim->failures));
+    if (++sim->failures[task] > sim->result.max_failures_of_a_task)
+        sim->result.max_failures_of_a_task = sim->failures[task];
+}
+
+static int64_t units_done(const struct shard__sim *sim, const struct shard__sim_attempt *attempt)
+{
+    double work = attempt->work - attempt->overhead, done = done_now(sim, attempt) - attempt->overhead;
+    if (attempt->units <= 1 || done <= 0 || work <= 0)
+        return 0;
+    int64_t units = (int64_t)(done / work * (double)attempt->units);
+    return units > attempt->units ? attempt->units : units;
+}
+
+static void end_attempt(struct shard__sim *sim, int32_t at, enum shard_outcome outcome, int tell)
+{
+    struct shard__sim_attempt *attempt = &sim->attempts[at];
+    double seconds = (double)(sim->now_ns - attempt->started_ns) / 1e9;
+    sim->result.outcomes[outcome]++;
+    sim->progress_ns = sim->now_ns;
+    if (outcome == SHARD_OUTCOME_DONE)
+        sim->result.useful_cpu_seconds += seconds;
+    else
+        sim->result.wasted_cpu_seconds += seconds;
+    count_failure(sim, attempt->task, outcome);
+    struct shard_attempt_end end = {.struct_size = sizeof(end),
+                                    .outcome = outcome,
+                                    .exit_code = outcome == SHARD_OUTCOME_DONE ? 0 : 1,
+                                    .seconds = seconds,
+                                    .cpu_seconds = seconds,
+                                    .max_memory_bytes = attempt->need_bytes,
+                                    .message = messages[outcome]};
+    end.units_done = outcome == SHARD_OUTCOME_DONE ? attempt->units : units_done(sim, attempt);
+    if (tell) {
+        sim->answered = 1;
+        if (shard_sink_attempt_ended(sim->engine->sink, attempt->token, &end) == SHARD_ENOMEM)
+            sim->status = SHARD_ENOMEM;
+    }
+    shard__intmap_remove(&sim->attempt_of, attempt->token);
+    unlink_attempt(sim, at);
+    attempt->generation++;
+    attempt->next = sim->free_attempt;
+    sim->free_attempt = at;
+}
+
+static void cancel(void *self, shard_token token, enum shard_cancel_reason reason)
+{
+    struct shard__sim *sim = self;
+    (void)reason;
+    int32_t at = shard__intmap_find(&sim->attempt_of, token);
+    if (at >= 0)
+        end_attempt(sim, at, SHARD_OUTCOME_CANCELLED, 1);
+}
+
+int shard__sim_attempt_is_due(struct shard__sim *sim, int32_t at, int32_t generation)
+{
+    if (sim->attempts[at].generation == generation)
+        end_attempt(sim, at, sim->attempts[at].outcome, 1);
+    return sim->status;
+}
+
+void shard__sim_lose_attempts(struct shard__sim *sim, int32_t host)
+{
+    while (sim->hosts[host].first_attempt >= 0)
+        end_attempt(sim, sim->hosts[host].first_attempt, SHARD_OUTCOME_HOST_LOST, 0);
+}
+
+void shard__sim_tell_progress(struct shard__sim *sim, int32_t host)
+{
+    for (int32_t at = sim->hosts[host].first_attempt; at >= 0; at = sim->attempts[at].next) {
+        struct shard__sim_attempt *attempt = &sim->attempts[at];
+        if (attempt->units <= 1)
+            continue;
+        int64_t units = units_done(sim, attempt);
+        if (units <= 0)
+            continue;
+        sim->answered = 1;
+        if (shard_sink_progress(sim->engine->sink, attempt->token, units) == SHARD_ENOMEM)
+            sim->status = SHARD_ENOMEM;
+    }
+}
+
+static int stage(void *self, shard_sink *sink, shard_token token, const struct shard_stage *stage)
+{
+    struct shard__sim *sim = self;
+    (void)sink;
+    const struct shard_scenario *scenario = sim->scenario;
+    double bytes = stage->bytes > 0 ? (double)stage->bytes : 1e6;
+    double slower = exp(0.3 * shard__sim_normal(shard__random_next(&sim->random)));
+    struct shard__sim_event event = {.kind = SHARD__SIM_STAGED, .token = token};
+    return shard__sim_push(sim, scenario->latency_seconds + bytes / scenario->bytes_per_second * slower, &event);
+}
+
+const struct shard_executor shard__sim_executor = {.struct_size = sizeof(struct shard_executor),
+                                                   .name = "simulated",
+                                                   .start = start,
+                                                   .cancel = cancel,
+                                                   .stage = stage};
+
+void shard__sim_attempts_free(struct shard__sim *sim)
+{
+    shard__release(sim->context, sim->attempts, sim->attempt_capacity * sizeof(*sim->attempts));
+    shard__intmap_free(sim->context, &sim->attempt_of);
+    shard__release(sim->context, sim->failures, sim->failure_capacity * sizeof(*sim->failures));
+}
