@@ -240,6 +240,34 @@ SHARD_API int shard_policy_late(shard_context *context, struct shard_policy_hand
  */
 SHARD_API int shard_policy_best_without_prediction(shard_context *context, struct shard_policy_handle *ret_policy);
 
+/** Options of `adaptive`; zero is the default of each field. */
+struct shard_adaptive_config {
+    size_t struct_size;
+    double waste_weight;       /* what a wasted second of an attempt costs, in seconds of the run; 0: 1 */
+    double idle_weight;        /* what an idle second of a slot costs that could do useful work; 0: 0.3. The smaller,
+                                  the longer tasks wait for a better host */
+    double hysteresis;         /* acts only when that share of the cost is gained; 0: 0.1 */
+    double exploring_share;    /* of placements that go where it is not best; 0: 0.01; below 0: none */
+    double split_p;            /* probability of failure from which a divisible task is split; 0: 0.2 */
+    double half_life_seconds;  /* in which what was seen of hosts and kinds loses half of its weight; 0: 600 */
+    double most_quarantined;   /* share of the hosts that may be quarantined at once; 0: 0.5 */
+    double quarantine_seconds; /* of the first quarantine of a host; doubles, up to half an hour; 0: 60 */
+    int32_t candidates;        /* open hosts that are looked at for a task, at most 64; 0: 24 */
+};
+
+/**
+ * Makes the policy `adaptive`: of all that could be done with a task it takes what is expected to cost least, in
+ * seconds: waiting, staging and running, and the probability of failure times what a failure costs. shard-policies(7)
+ * has the formulas.
+ *
+ * `config` NULL means all defaults.
+ *
+ * Returns 0.
+ * Errors: SHARD_ENOMEM, SHARD_EINVAL (which field and why), SHARD_EVERSION.
+ */
+SHARD_API int shard_policy_adaptive(shard_context *context, const struct shard_adaptive_config *config,
+                                    struct shard_policy_handle *ret_policy);
+
 /**
  * Makes one of the policies above by its name, with default options.
  *

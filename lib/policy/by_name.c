@@ -13,12 +13,18 @@ static int exclude_with_defaults(shard_context *context, struct shard_policy_han
     return shard_policy_exclude_after_failures(context, NULL, ret_policy);
 }
 
+static int adaptive_with_defaults(shard_context *context, struct shard_policy_handle *ret_policy)
+{
+    return shard_policy_adaptive(context, NULL, ret_policy);
+}
+
 int shard_policy_by_name(shard_context *context, const char *name, struct shard_policy_handle *ret_policy)
 {
     static const struct {
         const char *name;
         int (*make)(shard_context *context, struct shard_policy_handle *ret_policy);
     } policies[] = {
+        {"adaptive", adaptive_with_defaults},
         {"best_without_prediction", shard_policy_best_without_prediction},
         {"late", shard_policy_late},
         {"random_retry", shard_policy_random_retry},

@@ -114,7 +114,13 @@ void shard__stragglers_copied(struct shard__stragglers *stragglers, const struct
 
 void shard__stragglers_over(struct shard__stragglers *stragglers, const struct shard_view *view, int32_t task)
 {
+    struct shard_task_view about = {.struct_size = sizeof(about)};
+    if (stragglers->copies.count == 0)
+        return;
     shard__intmap_remove(&stragglers->copies, (uint64_t)key_of(view, task));
+    view->tasks->describe(view->run, task, &about); /* it may be one of the two attempts, as a subtask */
+    if (about.parent >= 0)
+        shard__intmap_remove(&stragglers->copies, (uint64_t)key_of(view, about.parent));
 }
 
 int shard__stragglers_has_copy(const struct shard__stragglers *stragglers, const struct shard_view *view, int32_t task)

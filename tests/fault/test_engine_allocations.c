@@ -10,8 +10,8 @@
 #include "suite.h"
 #include "world.h"
 
-static const char *const policies[] = {"heft", "least_loaded",           "round_robin", "exclude_after_failures",
-                                       "late", "best_without_prediction"};
+static const char *const policies[] = {
+    "heft", "least_loaded", "round_robin", "exclude_after_failures", "late", "best_without_prediction", "adaptive"};
 
 enum { SOURCE, GROWS, WIDE, LATE_WIDE, FAR, LAST, TASK_COUNT };
 

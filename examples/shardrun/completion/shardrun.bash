@@ -33,7 +33,7 @@ _shardrun()
     done
     case $before in
     --executor) words='container process' ;;
-    --policy) words='round_robin random_retry least_loaded heft exclude_after_failures late best_without_prediction' ;;
+    --policy) words='round_robin random_retry least_loaded heft exclude_after_failures late best_without_prediction adaptive' ;;
     --runtime) words='crun runc' ;;
     --format) words='dot svg' ;;
     --group) words='auto always never' ;;

@@ -218,7 +218,8 @@ static void run_one(uint64_t seed, const char *policy, unsigned what)
 }
 
 static const char *const policies[] = {
-    "round_robin", "least_loaded", "heft", "exclude_after_failures", "random_retry", "late", "best_without_prediction"};
+    "round_robin", "least_loaded", "heft", "exclude_after_failures", "random_retry", "late", "best_without_prediction",
+    "adaptive"};
 
 static void run_many(int seeds, unsigned what)
 {

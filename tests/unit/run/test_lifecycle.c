@@ -57,9 +57,14 @@ END_TEST
 /* A run of everything at once: it fails, splits, loses hosts, and is cancelled now and then. */
 static void run_one(uint64_t seed)
 {
-    static const char *const policies[] = {
-        "round_robin", "least_loaded",           "heft", "exclude_after_failures", "random_retry",
-        "late",        "best_without_prediction"};
+    static const char *const policies[] = {"round_robin",
+                                           "least_loaded",
+                                           "heft",
+                                           "exclude_after_failures",
+                                           "random_retry",
+                                           "late",
+                                           "best_without_prediction",
+                                           "adaptive"};
     world_init(&world, policies[seed % 4]);
     world.random = seed * 0x9e3779b97f4a7c15u + 1;
     world.plan = drawn_plan;

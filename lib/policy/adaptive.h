@@ -1,0 +1,87 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef SHARD_POLICY_ADAPTIVE_H
+#define SHARD_POLICY_ADAPTIVE_H
+
+/* What the files of the policy `adaptive` share: its state, forecasts, and the expected cost of a choice. */
+
+#include "blame.h"
+#include "health.h"
+#include "kinds.h"
+#include "pace.h"
+#include "slots.h"
+#include "split_plan.h"
+#include "stragglers.h"
+
+struct shard__adaptive {
+    shard_context *context;
+    struct shard_adaptive_config config; /* with the defaults put in */
+    struct shard__slots slots;
+    struct shard__kinds kinds;
+    struct shard__pace pace;
+    struct shard__blame blame;
+    struct shard__health health;
+    struct shard__stragglers stragglers;
+    struct shard__split_overhead *overheads; /* by kind */
+    size_t overhead_capacity;
+    int32_t overhead_count;
+    int32_t runs;
+    double work_seconds; /* of tasks that are not done, on a host of speed 1 */
+    double actions;      /* moves and second attempts that may still be asked for now: a bucket that fills with time */
+    int64_t actions_ns;  /* when it was last filled */
+};
+
+/* A task as it is weighed. */
+struct shard__weighed {
+    int32_t task;
+    int32_t kind;
+    int32_t failures;
+    uint64_t key;
+    struct shard__need need;
+    double seconds;      /* on a host of speed 1 */
+    double failure_cost; /* seconds */
+    double urgency;      /* 0..1: what a second of delay costs, against a second of the whole run */
+    uint64_t data[SHARD__BLAME_DATA];
+    int32_t data_count;
+};
+
+/* A choice of a host: what is expected, and what it costs. */
+struct shard__offer {
+    int32_t host;
+    double p_fail; /* corrected for having been picked among many */
+    double evidence;
+    double seconds; /* with staging */
+    double wait_seconds;
+    double cost_seconds;
+};
+
+void shard__adaptive_weigh_task(struct shard__adaptive *policy, const struct shard_view *view, int32_t task,
+                                struct shard__weighed *ret_task);
+void shard__adaptive_about(const struct shard__weighed *task, int32_t host, int64_t now_ns,
+                           struct shard__blame_about *ret_about);
+/* Fills in forecasts of a task on the hosts of offers; wait_seconds must be set. */
+void shard__adaptive_forecast(struct shard__adaptive *policy, const struct shard_view *view,
+                              const struct shard__weighed *task, struct shard__offer *offers, int32_t count);
+/* Corrects forecasts for the picking of the best of so many, and puts the costs in. */
+void shard__adaptive_cost(const struct shard__adaptive *policy, const struct shard__weighed *task,
+                          struct shard__offer *offers, int32_t count);
+/* Whether the health of a host lets one more task start there; a suspect one takes fewer, one on probation a cheap one.
+ */
+int shard__adaptive_may_start(struct shard__adaptive *policy, const struct shard_view *view,
+                              const struct shard__weighed *task, int32_t host);
+/* The best open offer of those that are looked at, of at most `most`; 0: none. */
+int shard__adaptive_best_open(struct shard__adaptive *policy, const struct shard_view *view,
+                              const struct shard__weighed *task, int32_t but_host, struct shard__offer *ret_best,
+                              struct shard__offer *ret_next);
+/* Whether to act now: takes one from the bucket. */
+int shard__adaptive_may_act(struct shard__adaptive *policy, const struct shard_view *view);
+
+/* ---- the port's functions ---- */
+double shard__adaptive_rank(void *self, const shard_view *view, shard_task_id task);
+int shard__adaptive_place(void *self, const shard_view *view, shard_task_id task, struct shard_decision *ret_decision);
+int shard__adaptive_review(void *self, const shard_view *view, shard_task_id task, struct shard_decision *ret_decision);
+int shard__adaptive_after_failure(void *self, const shard_view *view, shard_task_id task, shard_host_id host,
+                                  enum shard_outcome outcome, struct shard_decision *ret_decision);
+void shard__adaptive_after_success(void *self, const shard_view *view, shard_task_id task, shard_host_id host,
+                                   double seconds);
+
+#endif

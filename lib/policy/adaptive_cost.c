@@ -1,0 +1,93 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Forecasts and costs of the policy `adaptive`. A choice costs, in seconds,
+ *
+ *     J = u (wait + staging + run) + p (w lost + failure cost + u (lost + run)) (1 + 3 failures)
+ *
+ * with u the urgency of the task (a second of delay against a second of the run's end), p the probability of failure, w
+ * the weight of wasted time, and lost the time that is gone when it fails: half of the attempt in the mean.
+ */
+
+#include "adaptive.h"
+
+/* The least that a second of delay counts: tasks that nobody waits for are not put off for ever. */
+static const double least_urgency = 0.2, lost_share = 0.5, dearer_by_failure = 3;
+
+static void note_data(const struct shard_view *view, int32_t origin, struct shard__weighed *task)
+{
+    const int32_t *inputs = shard__csr_row(&view->workflow->inputs, origin);
+    int32_t count = shard__csr_count(&view->workflow->inputs, origin);
+    for (int32_t i = 0; i < count && i < 8 && task->data_count < SHARD__BLAME_DATA; i++)
+        if (shard__csr_count(&view->workflow->consumers, inputs[i]) > 1) /* else it is not to be told from the task */
+            task->data[task->data_count++] = (uint64_t)(uint32_t)view->run_number << 31 | (uint64_t)(uint32_t)inputs[i];
+}
+
+void shard__adaptive_weigh_task(struct shard__adaptive *policy, const struct shard_view *view, int32_t id,
+                                struct shard__weighed *ret_task)
+{
+    int32_t origin = view->tasks->origin(view->run, id);
+    *ret_task = (struct shard__weighed){.task = id,
+                                        .kind = shard__kinds_number(&policy->kinds, view, id),
+                                        .failures = view->tasks->failures(view->run, id),
+                                        .key = (uint64_t)(uint32_t)view->run_number << 31 | (uint64_t)(uint32_t)id,
+                                        .need = view->tasks->need(view->run, id)};
+    const struct shard__profile *profile = shard__workflow_profile(view->workflow, origin);
+    ret_task->failure_cost = profile->failure_cost_seconds;
+    ret_task->seconds =
+        shard__pace_seconds(&policy->pace, ret_task->kind, view->tasks->expected_seconds(view->run, id));
+    /* What comes after it against what is left to do for all slots: the larger decides when the run ends. */
+    double rank = (double)view->workflow->rank_seconds[origin];
+    double busy = policy->work_seconds / (double)(policy->slots.all > 0 ? policy->slots.all : 1);
+    double share = rank > 0 ? rank / (busy > rank ? busy : rank) : 0;
+    ret_task->urgency = least_urgency + (1 - least_urgency) * share * share;
+    note_data(view, origin, ret_task);
+}
+
+void shard__adaptive_about(const struct shard__weighed *task, int32_t host, int64_t now_ns,
+                           struct shard__blame_about *ret_about)
+{
+    *ret_about = (struct shard__blame_about){.task = task->key,
+                                             .kind = task->kind,
+                                             .host = host,
+                                             .data = task->data,
+                                             .data_count = task->data_count,
+                                             .now_ns = now_ns};
+}
+
+void shard__adaptive_forecast(struct shard__adaptive *policy, const struct shard_view *view,
+                              const struct shard__weighed *task, struct shard__offer *offers, int32_t count)
+{
+    for (int32_t i = 0; i < count; i++) {
+        struct shard__offer *offer = &offers[i];
+        struct shard__blame_about about;
+        shard__adaptive_about(task, offer->host, view->now_ns, &about);
+        offer->p_fail = shard__blame_p_fail(&policy->blame, &about, &offer->evidence);
+        /* Where it has failed already it is likely to fail again, whatever the rates say. */
+        if (task->failures > 0 && shard__blame_failed_on(&policy->blame, task->key, offer->host))
+            offer->p_fail = offer->p_fail > 0.6 ? offer->p_fail : 0.6;
+        double staging = view->tasks->staging_seconds(view->run, task->task, offer->host);
+        offer->seconds = (staging >= 0 ? staging : 0) + task->seconds / view->cluster->hosts[offer->host].speed *
+                                                            shard__pace_slowness(&policy->pace, offer->host);
+    }
+}
+
+void shard__adaptive_cost(const struct shard__adaptive *policy, const struct shard__weighed *task,
+                          struct shard__offer *offers, int32_t count)
+{
+    double p_sum = 0, weight = 2 * log1p((double)count);
+    for (int32_t i = 0; i < count; i++)
+        p_sum += offers[i].p_fail;
+    double p_mean = count > 0 ? p_sum / count : 0;
+    for (int32_t i = 0; i < count; i++) {
+        struct shard__offer *offer = &offers[i];
+        /* The best of many forecasts is the luckiest: what is better than the mean is believed as far as there is
+           evidence for it, the less the more were looked at. */
+        double shrunk = (offer->p_fail * offer->evidence + p_mean * weight) / (offer->evidence + weight);
+        double p = offer->p_fail > shrunk ? offer->p_fail : shrunk;
+        double lost = lost_share * offer->seconds;
+        double loss = policy->config.waste_weight * lost + task->failure_cost + task->urgency * (lost + offer->seconds);
+        offer->p_fail = p;
+        offer->cost_seconds = task->urgency * (offer->wait_seconds + offer->seconds) +
+                              p * loss * (1 + dearer_by_failure * task->failures);
+    }
+}

@@ -1,0 +1,239 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Where the policy `adaptive` puts a ready task: start, wait for a better host, or split. */
+
+#include <string.h>
+
+#include "adaptive.h"
+#include "base/context.h"
+
+enum { MOST_OFFERS = 64, FULL_LOOKED_AT = 16 };
+/* A canary takes at most so many times what tasks take in the mean. */
+static const double canary_share = 1.0;
+
+double shard__adaptive_rank(void *self, const shard_view *view, shard_task_id task)
+{
+    (void)self;
+    return (double)view->workflow->rank_seconds[view->tasks->origin(view->run, task)];
+}
+
+int shard__adaptive_may_start(struct shard__adaptive *policy, const struct shard_view *view,
+                              const struct shard__weighed *task, int32_t host)
+{
+    const struct shard__host *about = &view->cluster->hosts[host];
+    struct shard__rate rate = shard__blame_host(&policy->blame, host, view->now_ns);
+    if (about->running >= shard__health_slots(&policy->health, host, about->slots, &rate, view->now_ns))
+        return 0;
+    if (shard__health_of(&policy->health, host, view->now_ns) != SHARD__PROBATION)
+        return 1;
+    return task->failures == 0 && task->seconds <= canary_share * shard__pace_seconds(&policy->pace, -1, NAN) + 1e-9;
+}
+
+/* Open hosts to look at: all if they are few, else so many drawn ones. */
+static int32_t draw_offers(struct shard__adaptive *policy, const struct shard_view *view,
+                           const struct shard__weighed *task, int32_t but_host, struct shard__offer *ret_offers)
+{
+    const struct shard__cluster *cluster = view->cluster;
+    int32_t most = policy->config.candidates, count = 0;
+    int draw = cluster->open_count > most;
+    for (int32_t i = 0; i < (draw ? 2 * most : cluster->open_count) && count < most; i++) {
+        int32_t host =
+            cluster->open[draw ? (int32_t)(shard__random_next(view->random) % (uint64_t)cluster->open_count) : i];
+        if (host != but_host && shard__view_admits(view, &task->need, host) &&
+            shard__adaptive_may_start(policy, view, task, host))
+            ret_offers[count++] = (struct shard__offer){.host = host};
+    }
+    return count;
+}
+
+static int is_better(const struct shard__offer *offer, const struct shard__offer *other)
+{
+    if (offer->cost_seconds != other->cost_seconds)
+        return offer->cost_seconds < other->cost_seconds;
+    return offer->host < other->host;
+}
+
+int shard__adaptive_best_open(struct shard__adaptive *policy, const struct shard_view *view,
+                              const struct shard__weighed *task, int32_t but_host, struct shard__offer *ret_best,
+                              struct shard__offer *ret_next)
+{
+    struct shard__offer offers[MOST_OFFERS];
+    int32_t count = draw_offers(policy, view, task, but_host, offers);
+    shard__adaptive_forecast(policy, view, task, offers, count);
+    shard__adaptive_cost(policy, task, offers, count);
+    struct shard__offer none = {.host = -1, .cost_seconds = INFINITY};
+    *ret_best = *ret_next = none;
+    for (int32_t i = 0; i < count; i++) {
+        if (ret_best->host < 0 || is_better(&offers[i], ret_best)) {
+            *ret_next = *ret_best;
+            *ret_best = offers[i];
+        } else if (offers[i].host != ret_best->host && (ret_next->host < 0 || is_better(&offers[i], ret_next))) {
+            *ret_next = offers[i];
+        }
+    }
+    /* A small share goes elsewhere, so that what is thought of hosts does not rest on what was thought of them. */
+    if (but_host < 0 && count > 1 && task->failures == 0 && task->urgency < 0.5 &&
+        shard__random_unit(view->random) < policy->config.exploring_share) {
+        struct shard__offer drawn = offers[shard__random_next(view->random) % (uint64_t)count];
+        if (drawn.host != ret_best->host) {
+            *ret_next = *ret_best;
+            *ret_best = drawn;
+            return 2;
+        }
+    }
+    return count > 0;
+}
+
+/* The best of some full hosts that will have room: what waiting for it costs. 0: none is known. */
+static int best_full(struct shard__adaptive *policy, const struct shard_view *view, const struct shard__weighed *task,
+                     struct shard__offer *ret_best)
+{
+    const struct shard__cluster *cluster = view->cluster;
+    struct shard__offer offers[FULL_LOOKED_AT];
+    int32_t count = 0, looked = 0;
+    int draw = cluster->host_count > 2 * FULL_LOOKED_AT;
+    for (; looked < (draw ? 2 * FULL_LOOKED_AT : cluster->host_count) && count < FULL_LOOKED_AT; looked++) {
+        int32_t host = draw ? (int32_t)(shard__random_next(view->random) % (uint64_t)cluster->host_count) : looked;
+        const struct shard__host *full = &cluster->hosts[host];
+        if (full->state != SHARD_HOST_UP || full->running == 0 || shard__host_admits(full, &task->need) ||
+            !shard__host_could_hold(full, &task->need) ||
+            shard__health_of(&policy->health, host, view->now_ns) != SHARD__HEALTHY)
+            continue;
+        double wait_seconds = view->tasks->host_free_seconds(view->run, host);
+        if (wait_seconds >= 0)
+            offers[count++] = (struct shard__offer){.host = host, .wait_seconds = wait_seconds};
+    }
+    /* The first of all hosts to get free does so sooner than the first of those that were drawn. */
+    for (int32_t i = 0; i < count; i++)
+        offers[i].wait_seconds *= (double)looked / (double)cluster->host_count;
+    shard__adaptive_forecast(policy, view, task, offers, count);
+    shard__adaptive_cost(policy, task, offers, count);
+    for (int32_t i = 0; i < count; i++)
+        if (i == 0 || is_better(&offers[i], ret_best))
+            *ret_best = offers[i];
+    return count > 0;
+}
+
+static int wants_split(struct shard__adaptive *policy, const struct shard_view *view, const struct shard__weighed *task,
+                       const struct shard__offer *best, struct shard_decision *ret_decision)
+{
+    int64_t idle = policy->slots.free - view->tasks->ready_count(view->run);
+    if (view->workflow->units == NULL || (task->failures == 0 && idle < 2 && !(best->p_fail >= policy->config.split_p)))
+        return 0;
+    struct shard_task_view about = {.struct_size = sizeof(about)};
+    view->tasks->describe(view->run, task->task, &about);
+    struct shard__split_overhead none = {0, 0};
+    const struct shard__split_overhead *overhead =
+        task->kind >= 0 && task->kind < policy->overhead_count ? &policy->overheads[task->kind] : &none;
+    struct shard__split_ask ask = {.seconds = best->host >= 0 ? best->seconds : task->seconds,
+                                   .units = about.unit_end - about.unit_begin,
+                                   .min_units = about.info.min_units,
+                                   .p_fail = best->host >= 0 ? best->p_fail : NAN,
+                                   .failures = task->failures,
+                                   .idle_slots = idle,
+                                   .overhead_seconds = shard__split_overhead_seconds(overhead, task->seconds / 4),
+                                   .likely_p = policy->config.split_p,
+                                   .failure_cost_seconds = task->failure_cost};
+    struct shard__split_plan plan;
+    shard__split_plan(&ask, &plan);
+    if (plan.parts < 2)
+        return 0;
+    ret_decision->kind = SHARD_DECIDE_SPLIT;
+    ret_decision->parts = plan.parts;
+    ret_decision->reason = plan.reason;
+    ret_decision->value = plan.parts;
+    ret_decision->limit = plan.limit;
+    ret_decision->p_fail = ask.p_fail;
+    return 1;
+}
+
+/* No open host will have it: whether one that is quarantined is all there is. The least bad of these; -1: it waits. */
+static int32_t least_bad(struct shard__adaptive *policy, const struct shard_view *view,
+                         const struct shard__weighed *task)
+{
+    int32_t least = -1;
+    double least_rate = INFINITY;
+    for (int32_t host = 0; host < view->cluster->host_count; host++) {
+        const struct shard__host *other = &view->cluster->hosts[host];
+        if (other->state != SHARD_HOST_UP || !shard__host_could_hold(other, &task->need))
+            continue;
+        if (other->running > 0 || shard__adaptive_may_start(policy, view, task, host))
+            return -1; /* what runs ends, and then it is asked again */
+        struct shard__rate rate = shard__blame_host(&policy->blame, host, view->now_ns);
+        double mean = shard__rate_mean(&rate, 0.02, 2);
+        if (shard__host_admits(other, &task->need) && mean < least_rate) {
+            least = host;
+            least_rate = mean;
+        }
+    }
+    return least;
+}
+
+static void wait_for(struct shard_decision *ret_decision, enum shard_reason_code reason, double value, double seconds)
+{
+    ret_decision->kind = SHARD_DECIDE_WAIT;
+    ret_decision->reason = reason;
+    ret_decision->value = value;
+    ret_decision->wait_seconds = seconds;
+}
+
+static void start_on(struct shard_decision *ret_decision, const struct shard__offer *offer,
+                     enum shard_reason_code reason, double limit)
+{
+    ret_decision->kind = SHARD_DECIDE_START;
+    ret_decision->host = offer->host;
+    ret_decision->reason = reason;
+    ret_decision->p_fail = offer->p_fail;
+    ret_decision->expected_seconds = offer->seconds;
+    ret_decision->value = offer->cost_seconds;
+    ret_decision->limit = isfinite(limit) ? limit : 0;
+}
+
+/* What it costs that a slot stands idle which could have done useful work. */
+static double idle_cost(const struct shard__adaptive *policy, const struct shard__weighed *task,
+                        const struct shard__offer *offer)
+{
+    return task->failures > 0 ? 0 : policy->config.idle_weight * (1 - offer->p_fail) * offer->seconds;
+}
+
+int shard__adaptive_place(void *self, const shard_view *view, shard_task_id id, struct shard_decision *ret_decision)
+{
+    struct shard__adaptive *policy = self;
+    struct shard__weighed task;
+    struct shard__offer best, next, later;
+    shard__adaptive_weigh_task(policy, view, id, &task);
+    int found = shard__adaptive_best_open(policy, view, &task, -1, &best, &next);
+    if (wants_split(policy, view, &task, &best, ret_decision))
+        return 0;
+    if (!found) {
+        int32_t host = least_bad(policy, view, &task);
+        best = (struct shard__offer){.host = host};
+        if (host < 0) {
+            wait_for(ret_decision, SHARD_REASON_EXCLUDED, 0, 0);
+            return 0;
+        }
+        shard__adaptive_forecast(policy, view, &task, &best, 1);
+        shard__adaptive_cost(policy, &task, &best, 1);
+        shard__log(policy->context, SHARD_LOG_WARNING, "least-bad-host", "every host is quarantined: host '%s' is used",
+                   view->cluster->hosts[host].name);
+        start_on(ret_decision, &best, SHARD_REASON_LEAST_BAD, 0);
+        return 0;
+    }
+    int is_canary = shard__health_of(&policy->health, best.host, view->now_ns) == SHARD__PROBATION;
+    int may_wait = found == 1 && !is_canary && best_full(policy, view, &task, &later);
+    if (may_wait &&
+        best.cost_seconds > (1 + policy->config.hysteresis) * later.cost_seconds + idle_cost(policy, &task, &best)) {
+        wait_for(ret_decision, SHARD_REASON_PREFERS_OTHER, later.wait_seconds, later.wait_seconds + 1);
+        ret_decision->host = later.host;
+        ret_decision->p_fail = best.p_fail;
+        ret_decision->limit = best.cost_seconds - later.cost_seconds;
+        return 0;
+    }
+    start_on(ret_decision, &best,
+             found == 2  ? SHARD_REASON_EXPLORES
+             : is_canary ? SHARD_REASON_CANARY
+                         : SHARD_REASON_LOWEST_COST,
+             next.host >= 0 ? next.cost_seconds
+             : may_wait     ? later.cost_seconds
+                            : 0);
+    return 0;
+}
