@@ -227,7 +227,9 @@ SHARD_API int shard_engine_suspend(shard_engine *engine, shard_run_id run);
 SHARD_API int shard_engine_forget(shard_engine *engine, shard_run_id run);
 
 /**
- * Splits a ready task into `parts` subtasks of about the same number of units, as a policy could.
+ * Splits a ready task into `parts` subtasks of about the same number of units, as a policy could; or, of a running
+ * task, the units that it has not done (`parts` counts the one that its attempt keeps). That takes until the executor
+ * has answered, and TASK_CHANGED tells it; the attempt may end before.
  *
  * Returns 0.
  * Errors: SHARD_ENOENT, SHARD_ESTATE, SHARD_EINVAL (fewer than 2 parts, or more than units / min_units), SHARD_ENOMEM.

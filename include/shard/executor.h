@@ -18,6 +18,19 @@
  * An executor starts an attempt (run, task, attempt) at most once, whatever it is asked; it keeps the highest epoch of
  * each run that it has seen and refuses a lower one with SHARD_EFENCED; a start names the boot id that the host had
  * when it joined, and a host that has another by now refuses it (host_lost).
+ *
+ * The rest of a running attempt may be given to others (a split of a running task). An executor with `shrink` is asked
+ * to let the attempt do only the first `units` of its range, and answers how many it will do. From then on
+ *  - it does these and no others, also after a restart of the engine's process or of the executor: what was answered is
+ *    kept as durably as the attempt itself;
+ *  - its outputs are part 0 of what it was started for (`part` with "0", or "/0", behind it, `depth` times);
+ *  - its end is told with outcome DONE and units_done, when they are done. An end with DONE and fewer units than the
+ *    range has is taken as such an answer, so that a process that dies between the two loses nothing.
+ * The attempt keeps its token. It belongs to a subtask now; reattach names it as it was started, with the range that is
+ * left to it, and again asks for `depth` once.
+ *
+ * Without `shrink`, or when it answers SHARD_ENOTSUP, the attempt is cancelled (SHARD_CANCEL_SPLIT). Its end tells in
+ * units_done how many units it leaves behind done, with their outputs in place as part 0; 0 when it cannot say.
  */
 
 #include <stddef.h>
@@ -55,6 +68,7 @@ struct shard_start {
     const shard_workflow *workflow;
     shard_task_id
         workflow_task; /* its task in the workflow (of a subtask: its oldest ancestor), for inputs and outputs */
+    const char *part;  /* which part of workflow_task's outputs it makes: "" all; "2/0": of part 2 the part 0 */
 };
 
 /** Why an attempt is cancelled. */
@@ -62,7 +76,8 @@ enum shard_cancel_reason {
     SHARD_CANCEL_REQUESTED = 0, /* the run or task was cancelled */
     SHARD_CANCEL_TIMEOUT = 1,
     SHARD_CANCEL_MOVED = 2,
-    SHARD_CANCEL_FENCED = 3
+    SHARD_CANCEL_FENCED = 3,
+    SHARD_CANCEL_SPLIT = 4 /* what it has not done goes to others: units_done of its end says what need not be redone */
 };
 
 /** Bring one piece of data to a volume. */
@@ -93,6 +108,12 @@ struct shard_executor {
     int (*stage)(void *self, shard_sink *sink, shard_token token, const struct shard_stage *stage);
     /** (optional) Finds an attempt of an earlier process again. Without it every one is unknown. */
     int (*reattach)(void *self, shard_sink *sink, shard_token token, const struct shard_start *start);
+    /**
+     * (optional) Asks a running attempt to do only the first `units` of its range, or a few more when it is further
+     * already; answered once, before its end, by shard_sink_shrunk(). `depth` counts how often, this time included, a
+     * part was split off the attempt; the same number comes again when an answer did not become durable.
+     */
+    int (*shrink)(void *self, shard_sink *sink, shard_token token, int64_t units, int32_t depth);
 };
 
 SHARD_END

@@ -74,6 +74,8 @@ struct shard_decision {
     enum shard_reason_code reason;
     double value; /* of the reason */
     double limit;
+    int64_t keep_units; /* SPLIT of a running task: how many units its attempt keeps beside those that it has done;
+                           0: an equal share of the rest */
 };
 
 /** The port. Functions marked (optional) may be NULL. */
@@ -89,9 +91,20 @@ struct shard_policy {
     /** Where a ready task goes: START, WAIT, SPLIT or GIVE_UP. */
     int (*place)(void *self, const shard_view *view, shard_task_id task, struct shard_decision *ret_decision);
     /**
-     * (optional) Whether to do something about a running task: WAIT (nothing), or MOVE: its attempt is ended as
-     * preempted, which nobody is blamed for and no budget pays, and the task is placed again, on `host` if it is 0 or
-     * more and admits it then. REPLICATE and SPLIT of a running task are not accepted yet: they are refused.
+     * (optional) Whether to do something about a running task. WAIT: nothing.
+     *
+     * MOVE: its attempt is ended as preempted, which nobody is blamed for and no budget pays, and the task is placed
+     * again, on `host` if it is 0 or more and admits it then.
+     *
+     * SPLIT: the units that are not done are shared by `parts`, of which the running attempt keeps one (keep_units).
+     * The task becomes the join of its subtasks; the first, "name/0", goes on with the attempt, the others are ready.
+     * No unit is done twice. An executor that cannot stop an attempt at a unit ends it, and what it leaves done is
+     * kept.
+     *
+     * REPLICATE: a second attempt begins on `host`, which must be another and admit the task now. The task becomes the
+     * join of two subtasks that each have its whole range, the first of which goes on with the attempt; it is done when
+     * one of them is, and the other is cancelled, which nobody is blamed for. While both live neither is moved, split
+     * or replicated again, and one that fails is not tried again.
      */
     int (*review)(void *self, const shard_view *view, shard_task_id task, struct shard_decision *ret_decision);
     /** (optional) What follows a failure: WAIT (and try again), ESCALATE, SPLIT, GIVE_UP; NOTHING: the retry budget. */

@@ -100,10 +100,13 @@ enum shard_reason_code {
     SHARD_REASON_IDLE_SLOTS = 34,    /* split: value: parts, limit: slots that are idle */
     SHARD_REASON_TASK_AT_FAULT = 35, /* give up: value: hosts that it failed on, limit: its share of the blame */
     SHARD_REASON_DATA_AT_FAULT = 36, /* give up: value: tasks that fail with an input, limit: its share of the blame */
-    SHARD_REASON_CRITICAL = 37       /* replicate: value: what a failure delays in seconds, limit: the replica's cost */
+    SHARD_REASON_CRITICAL = 37,      /* replicate: value: what a failure delays in seconds, limit: the replica's cost */
+    SHARD_REASON_KEEPS_ATTEMPT = 38, /* a subtask goes on with the attempt of the task `value` levels above it */
+    SHARD_REASON_REPLICA_FIRST = 39, /* cancelled: its replica was done first */
+    SHARD_REASON_REPLICA_RUNS = 40   /* not tried again: its replica goes on */
 };
 /* The last of them. It grows with the library. */
-enum { SHARD_REASON_LAST = SHARD_REASON_CRITICAL };
+enum { SHARD_REASON_LAST = SHARD_REASON_REPLICA_RUNS };
 
 /**
  * Names of the values above, as they stand in events and reports: "out_of_memory", "running", "start".
@@ -125,7 +128,9 @@ enum shard_record_type {
 /**
  * One transition, as it is committed. `seq` is given by the engine, without gaps, from 1.
  *
- * A subtask's first record (from NONE) carries parent, unit_begin and unit_end.
+ * A subtask's first record (from NONE) carries parent, unit_begin and unit_end. One that goes on with the attempt of
+ * the task that was split begins as RUNNING, with that attempt's number, and one whose units that attempt had done as
+ * DONE. Two subtasks with the same range, which is their parent's, are replicas: one of them is enough.
  */
 struct shard_record {
     int64_t seq;
@@ -181,7 +186,7 @@ struct shard_task_row {
     uint8_t decision; /* the last, with its reason, forecast and operands */
     uint8_t reason;
     uint8_t failures[SHARD_OUTCOME_COUNT]; /* attempts that ended so, saturating at 255; not for DONE, nor when the
-                                              decision was MOVE: that is nobody's failure */
+                                              decision was MOVE or SPLIT: that is nobody's failure */
     uint8_t reserved;
     float p_fail;
     float value;

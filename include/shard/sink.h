@@ -28,7 +28,8 @@ struct shard_attempt_end {
     double seconds;             /* wall clock; 0: the engine's own measure */
     double cpu_seconds;         /* 0: not known */
     int64_t max_memory_bytes;   /* 0: not known */
-    int64_t units_done;         /* of the attempt's range, from its begin; 0: none or not known */
+    int64_t units_done;         /* of the attempt's range, from its begin; 0: none or not known. Looked at when the
+                                   executor has `shrink`, or was told to cancel for a split: see shard/executor.h */
     const char *message;        /* one line for people, of a failure; copied; NULL: none */
 };
 
@@ -64,6 +65,16 @@ SHARD_API int shard_sink_reattached(shard_sink *sink, shard_token token, enum sh
  * Errors: SHARD_EINVAL (negative), SHARD_ENOMEM.
  */
 SHARD_API int shard_sink_progress(shard_sink *sink, shard_token token, int64_t units_done);
+
+/**
+ * Answers an executor's `shrink`: how many units of its range, counted from its begin, the attempt will do, at least as
+ * many as it has told are done. All of them: nothing is split off. Negative: a code, it does not shrink; with
+ * SHARD_ENOTSUP the engine cancels it instead.
+ *
+ * Returns 0.
+ * Errors: SHARD_ENOMEM.
+ */
+SHARD_API int shard_sink_shrunk(shard_sink *sink, shard_token token, int64_t units);
 
 /**
  * Answers an executor's `stage`: 0 when the data is on the volume, else a negative code and a message.

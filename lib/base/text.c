@@ -87,6 +87,9 @@ const char *shard_reason_text(int reason)
         [SHARD_REASON_TASK_AT_FAULT] = "the task is at fault: it fails wherever it runs",
         [SHARD_REASON_DATA_AT_FAULT] = "an input is at fault: tasks that read it fail wherever they run",
         [SHARD_REASON_CRITICAL] = "its failure would hold up the run",
+        [SHARD_REASON_KEEPS_ATTEMPT] = "keeps the attempt of the task that it was made from",
+        [SHARD_REASON_REPLICA_FIRST] = "its replica was done first",
+        [SHARD_REASON_REPLICA_RUNS] = "its replica goes on",
     };
     return PICK(texts, reason);
 }

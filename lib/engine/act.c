@@ -7,16 +7,38 @@
 #include "base/error.h"
 #include "engine/engine.h"
 
-static void fill_start(const struct shard_engine *engine, const struct shard__member *member, int32_t slot, char *name,
-                       size_t name_capacity, struct shard_start *ret_start)
+/* Room for the texts of a start that are made for it. */
+struct texts {
+    char name[SHARD_MAX_NAME_BYTES + 64 * 12];
+    char part[64 * 12];
+};
+
+/* What a subtask's start has besides; `task` is the one that the attempt was started as. */
+static void fill_subtask(const struct shard__run *run, int32_t task, const struct shard__extra *now,
+                         struct texts *texts, struct shard_start *ret_start)
+{
+    const struct shard__extra *extra = shard__run_extra(run, task);
+    int is_merge = extra->subtask_count > 0 && !extra->is_replicated && now == extra;
+    ret_start->unit_begin = now->unit_begin;
+    ret_start->unit_end = now->unit_end;
+    ret_start->index = extra->index;
+    ret_start->is_merge = is_merge;
+    ret_start->count = is_merge ? extra->subtask_count : extra->count;
+    ret_start->parent = extra->parent;
+    shard__run_part(run, task, texts->part, sizeof(texts->part));
+    ret_start->part = texts->part;
+}
+
+static void fill_start(const struct shard_engine *engine, const struct shard__member *member, int32_t slot,
+                       struct texts *texts, struct shard_start *ret_start)
 {
     const struct shard__run *run = member->run;
     const struct shard_workflow *workflow = run->workflow;
     const struct shard__attempt *attempt = &engine->attempts.slots[slot];
     const struct shard__host *host = &engine->cluster.hosts[attempt->host];
-    int32_t task = attempt->task, origin = shard__run_origin(run, task);
+    int32_t task = shard__run_started_as(run, attempt->task), origin = shard__run_origin(run, task);
     const struct shard__profile *profile = shard__workflow_profile(workflow, origin);
-    const struct shard__extra *extra = shard__run_extra(run, task);
+    const struct shard__extra *extra = shard__run_extra(run, attempt->task);
     *ret_start = (struct shard_start){
         .struct_size = sizeof(*ret_start),
         .run = run->name,
@@ -37,21 +59,16 @@ static void fill_start(const struct shard_engine *engine, const struct shard__me
         .parent = -1,
         .workflow = workflow,
         .workflow_task = origin,
+        .part = "",
     };
     ret_start->payload = shard__workflow_payload(workflow, origin, &ret_start->payload_bytes);
-    ret_start->task_name = name;
+    ret_start->task_name = texts->name;
     if (task < workflow->task_count)
         ret_start->task_name = shard__workflow_task_name(workflow, task);
     else
-        shard__run_task_name(run, task, name, name_capacity);
-    if (extra != NULL) {
-        ret_start->unit_begin = extra->unit_begin;
-        ret_start->unit_end = extra->unit_end;
-        ret_start->index = extra->index;
-        ret_start->is_merge = extra->subtask_count > 0;
-        ret_start->count = extra->subtask_count > 0 ? extra->subtask_count : extra->count;
-        ret_start->parent = extra->parent;
-    }
+        shard__run_task_name(run, task, texts->name, sizeof(texts->name));
+    if (extra != NULL)
+        fill_subtask(run, task, extra, texts, ret_start);
 }
 
 static struct shard__event event_of(const struct shard_engine *engine, enum shard_event_kind kind, int32_t slot)
@@ -82,9 +99,9 @@ static void end_unstarted(struct shard_engine *engine, int32_t slot, enum shard_
 static void start(struct shard_engine *engine, struct shard__member *member, int32_t slot)
 {
     struct shard__attempt *attempt = &engine->attempts.slots[slot];
-    char name[SHARD_MAX_NAME_BYTES + 64];
+    struct texts texts;
     struct shard_start start;
-    fill_start(engine, member, slot, name, sizeof(name), &start);
+    fill_start(engine, member, slot, &texts, &start);
     attempt->phase = SHARD__ATTEMPT_STARTED;
     attempt->started_ns = engine->now_ns;
     if (start.timeout_seconds > 0)
@@ -175,9 +192,9 @@ int shard__act_on_batch(struct shard_engine *engine, int32_t id)
 
 static int reattach(struct shard_engine *engine, struct shard__member *member, int32_t slot)
 {
-    char name[SHARD_MAX_NAME_BYTES + 64];
+    struct texts texts;
     struct shard_start start;
-    fill_start(engine, member, slot, name, sizeof(name), &start);
+    fill_start(engine, member, slot, &texts, &start);
     shard_token token = shard__attempts_token(&engine->attempts, slot);
     int status = engine->executor.reattach == NULL
                      ? SHARD_ENOTSUP
@@ -193,11 +210,12 @@ int shard__reattach_all(struct shard_engine *engine, int32_t id)
 {
     struct shard__member *member = &engine->members[id];
     for (int32_t slot = 0; slot < engine->attempts.count; slot++) {
-        const struct shard__attempt *attempt = &engine->attempts.slots[slot];
-        /* One with a deadline has been asked for before memory ran out. */
-        if (attempt->phase == SHARD__ATTEMPT_REATTACHING && attempt->run == id && attempt->deadline_ns == INT64_MAX &&
-            reattach(engine, member, slot) < 0)
+        struct shard__attempt *attempt = &engine->attempts.slots[slot];
+        if (attempt->phase != SHARD__ATTEMPT_REATTACHING || attempt->run != id || attempt->was_asked_for)
+            continue;
+        if (reattach(engine, member, slot) < 0)
             return SHARD_ENOMEM;
+        attempt->was_asked_for = 1; /* and is not again, when memory runs out before the others are */
     }
     return 0;
 }
@@ -224,6 +242,19 @@ static int stage(struct shard_engine *engine, int32_t slot)
     return status < 0 ? shard_sink_staged(engine->sink, token, status, shard_code_text(status)) : 0;
 }
 
+/* What the executor refuses by its return value comes back as an answer. 0 or SHARD_ENOMEM. */
+static int shrink(struct shard_engine *engine, int32_t slot)
+{
+    const struct shard__attempt *attempt = &engine->attempts.slots[slot];
+    if (!attempt->is_shrinking || attempt->phase != SHARD__ATTEMPT_STARTED)
+        return 0; /* it ended meanwhile */
+    const struct shard__run *run = engine->members[attempt->run].run;
+    shard_token token = shard__attempts_token(&engine->attempts, slot);
+    int status = engine->executor.shrink(engine->executor_self, engine->sink, token, attempt->units_kept,
+                                         shard__run_depth(run, attempt->task) + 1);
+    return status < 0 ? shard_sink_shrunk(engine->sink, token, status) : 0;
+}
+
 static void cancel(struct shard_engine *engine, int32_t slot)
 {
     static const enum shard_cancel_reason reasons[SHARD_OUTCOME_COUNT] = {
@@ -234,7 +265,7 @@ static void cancel(struct shard_engine *engine, int32_t slot)
         return; /* it ended meanwhile */
     if (!attempt->told_executor)
         engine->executor.cancel(engine->executor_self, shard__attempts_token(&engine->attempts, slot),
-                                reasons[attempt->cancel_outcome]);
+                                attempt->is_split ? SHARD_CANCEL_SPLIT : reasons[attempt->cancel_outcome]);
     attempt->told_executor = 1;
 }
 
@@ -252,6 +283,12 @@ int shard__carry_out(struct shard_engine *engine)
         case SHARD__EFFECT_STAGE:
             if (stage(engine, effect->slot) < 0) {
                 /* It was refused, and there was no memory to say so: it is asked for again. */
+                engine->effects.items[kept++] = *effect;
+                status = SHARD_ENOMEM;
+            }
+            break;
+        case SHARD__EFFECT_SHRINK:
+            if (shrink(engine, effect->slot) < 0) {
                 engine->effects.items[kept++] = *effect;
                 status = SHARD_ENOMEM;
             }

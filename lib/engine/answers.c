@@ -123,6 +123,15 @@ static int progressed(struct shard_engine *engine, const struct shard__answer *a
     return 0;
 }
 
+static int shrunk(struct shard_engine *engine, const struct shard__answer *answer)
+{
+    int32_t slot = shard__attempts_find(&engine->attempts, answer->token);
+    struct shard__run *run = slot < 0 ? NULL : run_of(engine, slot);
+    if (run == NULL || !engine->attempts.slots[slot].is_shrinking)
+        return stale(engine, "shrinking");
+    return shard__run_shrunk(run, slot, answer->as.units_done);
+}
+
 static int staged(struct shard_engine *engine, const struct shard__answer *answer)
 {
     int32_t slot = shard__stages_find(&engine->stages, answer->token);
@@ -188,6 +197,9 @@ int shard__take_answers(struct shard_engine *engine, int32_t *ret_progress)
             break;
         case SHARD__ANSWER_PROGRESS:
             status = progressed(engine, answer);
+            break;
+        case SHARD__ANSWER_SHRUNK:
+            status = shrunk(engine, answer);
             break;
         case SHARD__ANSWER_STAGED:
             status = staged(engine, answer);

@@ -184,6 +184,7 @@ static int begin_again(struct shard_engine *engine, int32_t id)
                                        .policy = half->policy,
                                        .rules = half->rules,
                                        .can_stage = half->can_stage,
+                                       .can_shrink = half->can_shrink,
                                        .number = half->number,
                                        .spec = &spec};
     struct shard__run *run = NULL;

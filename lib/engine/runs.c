@@ -44,6 +44,7 @@ static int new_run(struct shard_engine *engine, const struct shard_run_spec *spe
                                        .policy = {&engine->policy, engine->policy_self},
                                        .rules = &engine->rules,
                                        .can_stage = engine->executor.stage != NULL,
+                                       .can_shrink = engine->executor.shrink != NULL,
                                        .number = engine->member_count,
                                        .spec = spec};
     int status = shard__run_new(&config, ret_run);
@@ -237,12 +238,28 @@ static int check_task(const struct shard__run *run, int32_t task)
     return 0;
 }
 
+static int split_rest(struct shard_engine *engine, struct shard__run *run, int32_t task, int32_t parts)
+{
+    const struct shard_decision decision = {.struct_size = sizeof(decision),
+                                            .kind = SHARD_DECIDE_SPLIT,
+                                            .parts = parts,
+                                            .p_fail = NAN,
+                                            .reason = SHARD_REASON_REQUESTED,
+                                            .value = parts};
+    shard__run_set_time(run, shard__now_ns(engine->context), shard__wall_ns(engine->context));
+    int status = shard__run_ask_rest(run, run->tasks[task].slot, &decision);
+    shard_engine_wake(engine);
+    return status;
+}
+
 int shard_engine_split(shard_engine *engine, shard_run_id run, shard_task_id task, int32_t parts)
 {
     struct shard__member *member = active_member(engine, run);
     if (member == NULL)
         return error_code();
     int status = check_task(member->run, task);
+    if (status == 0 && member->run->tasks[task].state == SHARD_TASK_RUNNING)
+        return split_rest(engine, member->run, task, parts);
     if (status == 0)
         status = shard__run_check_split(member->run, task, parts);
     if (status < 0)

@@ -195,6 +195,13 @@ int shard_sink_progress(shard_sink *sink, shard_token token, int64_t units_done)
     return append(sink, &answer);
 }
 
+int shard_sink_shrunk(shard_sink *sink, shard_token token, int64_t units)
+{
+    shard__clear_error();
+    struct shard__answer answer = {.token = token, .kind = SHARD__ANSWER_SHRUNK, .as.units_done = units};
+    return append(sink, &answer);
+}
+
 int shard_sink_staged(shard_sink *sink, shard_token token, int status, const char *message)
 {
     shard__clear_error();

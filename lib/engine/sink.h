@@ -16,6 +16,7 @@ enum shard__answer_kind {
     SHARD__ANSWER_ENDED,      /* ended, outcome, code: exit code */
     SHARD__ANSWER_REATTACHED, /* code: enum shard_reattach */
     SHARD__ANSWER_PROGRESS,   /* units_done */
+    SHARD__ANSWER_SHRUNK,     /* units_done: the units that are kept, or a negative code */
     SHARD__ANSWER_STAGED,     /* code: status */
     SHARD__ANSWER_STORE       /* store, code: status */
 };

@@ -11,7 +11,9 @@ static const double longest_wait_seconds = 3600;
 
 void shard__run_tame(struct shard_decision *decision)
 {
-    if ((int)decision->reason < 0 || (int)decision->reason > SHARD_REASON_LAST)
+    int reason = (int)decision->reason;
+    /* A record with the reason "keeps the attempt" is read back when a run is taken up: it is the engine's alone. */
+    if (reason < 0 || reason > SHARD_REASON_LAST || reason == SHARD_REASON_KEEPS_ATTEMPT)
         decision->reason = SHARD_REASON_POLICY;
     if (!(decision->wait_seconds > 0))
         decision->wait_seconds = 0;

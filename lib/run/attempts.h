@@ -36,11 +36,16 @@ struct shard__attempt {
     int64_t deadline_ns;    /* timeout, or end of the grace of a cancelled one; INT64_MAX: none */
     float expected_seconds; /* on this host; NaN: not known */
     int64_t units_done;
+    int64_t units_kept;          /* asked for, of a split; with `parts` */
+    uint8_t was_asked_for;       /* the executor, whether it still knows it */
     uint8_t told_wrong_progress; /* which is logged once */
     uint8_t is_moved;            /* cancelled, since the policy wants its task elsewhere: */
-    uint8_t move_reason;         /* what it said */
+    uint8_t is_shrinking;        /* the executor is asked to let go of its rest */
+    uint8_t is_split;            /* cancelled, since its task is split */
+    uint8_t move_reason;         /* what the policy said of this, or of a split */
     float move_p_fail;
     float move_value, move_limit;
+    int32_t parts; /* of a split that is asked for, with the one that is kept; 0: none is */
 };
 
 struct shard__attempts {

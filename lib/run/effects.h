@@ -3,7 +3,8 @@
 #define SHARD_RUN_EFFECTS_H
 
 /*
- * What the runs want done that needs no record first: cancelling attempts, bringing data, telling warnings. (Starts
+ * What the runs want done that needs no record first: cancelling and shrinking attempts, bringing data, telling
+ * warnings. (Starts
  * follow from records, once those are durable.) The engine carries them out.
  */
 
@@ -11,7 +12,7 @@
 
 #include "base/alloc.h"
 
-enum shard__effect_kind { SHARD__EFFECT_CANCEL, SHARD__EFFECT_STAGE, SHARD__EFFECT_WARN };
+enum shard__effect_kind { SHARD__EFFECT_CANCEL, SHARD__EFFECT_STAGE, SHARD__EFFECT_SHRINK, SHARD__EFFECT_WARN };
 
 struct shard__effect {
     enum shard__effect_kind kind;

@@ -8,10 +8,12 @@
 #include "base/context.h"
 #include "base/error.h"
 
-/* Frees the slot of a task's attempt. */
-static void close_attempt(struct shard__run *run, int32_t slot)
+void shard__run_close_attempt(struct shard__run *run, int32_t slot)
 {
-    run->tasks[run->attempts->slots[slot].task].slot = -1;
+    struct shard__task *hot = &run->tasks[run->attempts->slots[slot].task];
+    hot->slot = -1;
+    if (hot->has_extra) /* its next attempt will be its own */
+        shard__run_extra(run, run->attempts->slots[slot].task)->levels = 0;
     run->in_flight--;
     shard__attempts_close(run->attempts, slot);
 }
@@ -91,7 +93,7 @@ static int done(struct shard__run *run, int32_t slot, double seconds)
                                  .seconds = seconds,
                                  .outcome = SHARD_OUTCOME_DONE};
     run->cluster->hosts[host].done++;
-    close_attempt(run, slot);
+    shard__run_close_attempt(run, slot);
     shard__run_transition(run, task, SHARD_TASK_DONE, &cause);
     shard__data_outputs_are_on(run, task, host);
     if (run->policy.port->after_success != NULL)
@@ -119,6 +121,10 @@ void shard__run_give_up_reserved(struct shard__run *run, int32_t task, const str
 {
     static const struct shard__cause subtask_failed = {
         .decision = SHARD_DECIDE_GIVE_UP, .reason = SHARD_REASON_PREDECESSOR_FAILED, .p_fail = NAN};
+    if (shard__run_replica(run, task) >= 0) { /* the other may still do it */
+        shard__run_transition(run, task, SHARD_TASK_CANCELLED, cause);
+        return;
+    }
     shard__run_transition(run, task, SHARD_TASK_FAILED, cause);
     run->skips[run->skip_count++] = task;
     if (!run->keep_going && run->stop == SHARD__GO_ON)
@@ -264,7 +270,7 @@ static int moved(struct shard__run *run, int32_t slot, double seconds)
     cause.p_fail = (double)attempt.move_p_fail;
     shard__run_extra(run, attempt.task)->moves++;
     run->failures[SHARD_OUTCOME_PREEMPTED]++;
-    close_attempt(run, slot);
+    shard__run_close_attempt(run, slot);
     return follow(run, attempt.task, &cause, &decision);
 }
 
@@ -297,16 +303,47 @@ static int failed(struct shard__run *run, int32_t slot, const struct shard_attem
     }
     if (extra->failures[outcome] < UINT8_MAX)
         extra->failures[outcome]++;
-    close_attempt(run, slot);
+    shard__run_close_attempt(run, slot);
     struct shard_decision decision;
     int ends_for_good = is_orphan || (outcome == SHARD_OUTCOME_CANCELLED && run->stop == SHARD__CANCELLING);
     if (ends_for_good) {
-        cause.reason = SHARD_REASON_REQUESTED;
+        cause.reason = is_orphan && shard__run_extra(run, extra->parent)->is_replicated ? SHARD_REASON_REPLICA_FIRST
+                                                                                        : SHARD_REASON_REQUESTED;
         shard__run_transition(run, task, SHARD_TASK_CANCELLED, &cause);
         return 0;
     }
     decide_after_failure(run, task, host, end, outcome, &decision);
+    if (shard__run_replica(run, task) >= 0) {
+        cause.reason = SHARD_REASON_REPLICA_RUNS;
+        shard__run_transition(run, task, SHARD_TASK_CANCELLED, &cause);
+        return 0;
+    }
     return follow(run, task, &cause, &decision);
+}
+
+/* Whether an attempt's end leaves a part of its range to others. */
+static int is_in_part(const struct shard__run *run, const struct shard__attempt *attempt,
+                      const struct shard_attempt_end *end)
+{
+    const struct shard__extra *extra = shard__run_extra(run, attempt->task);
+    int is_done = end->outcome == SHARD_OUTCOME_DONE;
+    if (is_done ? !run->can_shrink || end->units_done <= 0 : !attempt->is_split)
+        return 0;
+    if (extra != NULL &&
+        (extra->subtask_count > 0 || (extra->parent >= 0 && run->tasks[extra->parent].state != SHARD_TASK_SPLIT)))
+        return 0; /* a merge step, or what nobody waits for any more */
+    int64_t begin, units_end;
+    shard__run_units(run, attempt->task, &begin, &units_end);
+    return run->stop != SHARD__CANCELLING && units_end - begin > 1 && end->units_done < units_end - begin;
+}
+
+/* Whether an attempt that was told to end for a split had done all. */
+static int had_done_all(const struct shard__run *run, const struct shard__attempt *attempt,
+                        const struct shard_attempt_end *end)
+{
+    int64_t begin, units_end;
+    shard__run_units(run, attempt->task, &begin, &units_end);
+    return attempt->is_split && end->units_done > 0 && end->units_done >= units_end - begin;
 }
 
 int shard__run_attempt_ended(struct shard__run *run, int32_t slot, const struct shard_attempt_end *end)
@@ -315,7 +352,9 @@ int shard__run_attempt_ended(struct shard__run *run, int32_t slot, const struct 
     double seconds = end->seconds;
     if (!(seconds > 0 && isfinite(seconds)))
         seconds = attempt->started_ns > 0 ? (double)(run->now_ns - attempt->started_ns) / 1e9 : 0;
-    if (end->outcome == SHARD_OUTCOME_DONE)
+    if ((end->units_done > 0 || attempt->is_split) && is_in_part(run, attempt, end))
+        return shard__run_ended_in_part(run, slot, end->units_done, seconds);
+    if (end->outcome == SHARD_OUTCOME_DONE || had_done_all(run, attempt, end))
         return done(run, slot, seconds);
     enum shard_outcome outcome = attempt->cancelled ? (enum shard_outcome)attempt->cancel_outcome : end->outcome;
     return failed(run, slot, end, outcome, seconds);

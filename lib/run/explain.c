@@ -109,6 +109,8 @@ static void say_attempt(const struct shard__run *run, struct shard__bytes *text,
     else
         shard__bytes_printf(text, " for %.1f s%s\n", (double)(run->now_ns - attempt->started_ns) / 1e9,
                             attempt->cancelled ? ", told to end" : "");
+    if (attempt != NULL && attempt->is_shrinking)
+        shard__bytes_printf(text, "is asked to do only its first %lld units\n", (long long)attempt->units_kept);
     if (attempt != NULL && attempt->units_done > 0) {
         int64_t begin, end;
         shard__run_units(run, task, &begin, &end);
@@ -150,7 +152,10 @@ static void say_state(const struct shard__run *run, struct shard__bytes *text, i
         say_attempt(run, text, task);
         break;
     case SHARD_TASK_SPLIT:
-        shard__bytes_printf(text, "waits for %u of %d subtasks\n", (unsigned)hot->missing, extra->subtask_count);
+        if (extra->is_replicated)
+            shard__bytes_text(text, "waits for the first of two replicas\n");
+        else
+            shard__bytes_printf(text, "waits for %u of %d subtasks\n", (unsigned)hot->missing, extra->subtask_count);
         break;
     case SHARD_TASK_DONE:
         if (hot->host >= 0)

@@ -27,9 +27,9 @@ static void fold(struct shard_task_row *row, const struct shard_record *record)
         row->memory_bytes = record->memory_bytes;
     if (record->outcome != SHARD_OUTCOME_NONE) {
         row->outcome = record->outcome;
-        /* An attempt that was moved away has not failed. */
+        /* An attempt that was moved away, or whose task was split, has not failed. */
         if (record->outcome != SHARD_OUTCOME_DONE && record->decision != SHARD_DECIDE_MOVE &&
-            row->failures[record->outcome] < UINT8_MAX)
+            record->decision != SHARD_DECIDE_SPLIT && row->failures[record->outcome] < UINT8_MAX)
             row->failures[record->outcome]++;
     }
     if (record->decision != SHARD_DECIDE_NOTHING || record->reason != SHARD_REASON_NONE) {

@@ -166,7 +166,9 @@ static void say_change(struct text *text, const struct shard_record *record, con
         say_host(text, record, host_name);
         break;
     case SHARD_TASK_RUNNING:
-        say(text, "attempt %d started on ", record->attempt);
+        say(text,
+            record->reason == SHARD_REASON_KEEPS_ATTEMPT ? "goes on with attempt %d on " : "attempt %d started on ",
+            record->attempt);
         say_host(text, record, host_name);
         break;
     case SHARD_TASK_BACKOFF:
@@ -208,7 +210,9 @@ int shard_record_text(const struct shard_record *record, const char *task_name, 
     }
     if (task_name != NULL && task_name[0] != '\0')
         say(&text, "%s: ", task_name);
-    if (record->from == SHARD_TASK_NONE && record->parent >= 0)
+    if (record->from == SHARD_TASK_NONE && record->decision == SHARD_DECIDE_REPLICATE)
+        say(&text, "made as a replica; ");
+    else if (record->from == SHARD_TASK_NONE && record->parent >= 0)
         say(&text, "made for units %lld to %lld; ", (long long)record->unit_begin, (long long)record->unit_end);
     if (record->outcome != SHARD_OUTCOME_NONE)
         say_end(&text, record, host_name);

@@ -25,6 +25,27 @@ static int check_row(const struct shard_run_image *image, const struct shard_tas
     return 0;
 }
 
+/* A subtask that goes on with the attempt of a task above it says how far above. */
+static int check_levels(const struct shard_run_image *image, const struct shard_task_row *row, int32_t workflow_tasks)
+{
+    if (row->state != SHARD_TASK_RUNNING || row->reason != SHARD_REASON_KEEPS_ATTEMPT)
+        return 0;
+    int is_good = row->task >= workflow_tasks && row->value >= 1 && row->value < 64;
+    shard_task_id above = row->task;
+    for (int level = 0; is_good && level < (int)row->value; level++) {
+        /* Rows of subtasks stand last, without gaps, which is checked for those before this one. */
+        const struct shard_task_row *of_above = &image->rows[image->row_count - 1];
+        while (of_above > image->rows && of_above->task > above)
+            of_above--;
+        is_good = of_above->task == above && above >= workflow_tasks;
+        above = of_above->parent;
+    }
+    if (!is_good)
+        return shard__fail(SHARD_ECORRUPT, "run '%s': task %d keeps the attempt of a task %g levels above it",
+                           image->name, row->task, (double)row->value);
+    return 0;
+}
+
 /* Every subtask has a row, so that there is no gap behind the workflow's own tasks. */
 static int check_rows(const struct shard_run_image *image, int32_t *ret_task_count)
 {
@@ -40,6 +61,9 @@ static int check_rows(const struct shard_run_image *image, int32_t *ret_task_cou
             return shard__fail(SHARD_ECORRUPT, "run '%s': the row of task %d follows that of task %d", image->name,
                                row->task, before);
         before = row->task;
+        status = check_levels(image, row, workflow_tasks);
+        if (status < 0)
+            return status;
         if (row->task >= workflow_tasks) {
             if (row->task != count)
                 return shard__fail(SHARD_ECORRUPT, "run '%s': subtask %d has no row", image->name, count);
@@ -102,7 +126,13 @@ static int restore_extra(struct shard__run *run, const struct shard_task_row *ro
         return SHARD_ENOMEM;
     if (parent->first_subtask < 0)
         parent->first_subtask = row->task;
-    shard__run_extra(run, row->task)->index = parent->subtask_count++;
+    extra = shard__run_extra(run, row->task);
+    extra->index = parent->subtask_count++;
+    const struct shard__extra *first = shard__run_extra(run, parent->first_subtask);
+    parent->is_replicated =
+        parent->subtask_count == 2 && first->unit_begin == extra->unit_begin && first->unit_end == extra->unit_end;
+    if (row->state == SHARD_TASK_RUNNING && row->reason == SHARD_REASON_KEEPS_ATTEMPT)
+        extra->levels = (uint8_t)row->value; /* checked with the row */
     return 0;
 }
 
@@ -135,7 +165,8 @@ static int restore_row(struct shard__run *run, const struct shard_run_image *ima
     hot->decision = row->decision;
     hot->reason = row->reason;
     hot->durable = (unsigned)row->state & 0xfu;
-    run->attempt_count += row->attempt;
+    if (row->reason != SHARD_REASON_KEEPS_ATTEMPT) /* that is the attempt of a task above it */
+        run->attempt_count += row->attempt;
     run->by_state[SHARD_TASK_NONE]--;
     run->by_state[row->state]++;
     hot->state = (unsigned)row->state & 0xfu;
@@ -160,13 +191,13 @@ static int resume_cancelling(struct shard__run *run)
     for (int32_t i = 0; i < run->task_count; i++) {
         const struct shard__extra *extra = shard__run_extra(run, i);
         int is_part = extra != NULL && extra->parent >= 0;
-        if (run->tasks[i].state == SHARD_TASK_CANCELLED &&
+        if (run->tasks[i].state == SHARD_TASK_CANCELLED && shard__run_replica(run, i) < 0 &&
             (!is_part || run->tasks[extra->parent].state == SHARD_TASK_SPLIT))
             run->stop = SHARD__CANCELLING;
     }
     for (int32_t i = 0; i < run->task_count; i++) {
         const struct shard__extra *extra = shard__run_extra(run, i);
-        int is_orphan = extra != NULL && extra->parent >= 0 && run->tasks[extra->parent].state > SHARD_TASK_DONE;
+        int is_orphan = extra != NULL && extra->parent >= 0 && run->tasks[extra->parent].state != SHARD_TASK_SPLIT;
         if (is_orphan && run->tasks[i].state == SHARD_TASK_SPLIT)
             is_orphan = 0; /* went with its parent */
         if (run->tasks[i].state == SHARD_TASK_RUNNING && (is_orphan || run->stop == SHARD__CANCELLING) &&
@@ -215,6 +246,8 @@ static int count_joins(struct shard__run *run)
         uint32_t missing = 0;
         for (int32_t j = 0; extra != NULL && j < extra->subtask_count; j++)
             missing += run->tasks[extra->first_subtask + j].state != SHARD_TASK_DONE;
+        if (extra != NULL && extra->is_replicated && missing < 2)
+            missing = 0; /* one is enough */
         run->tasks[i].missing = missing;
         if (missing > 0 || extra == NULL)
             continue;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Asking the policy about tasks that run: each at most once a second, a bounded number in one call. What comes of it is
- * that an attempt is left alone, or ended so that its task goes elsewhere.
+ * that an attempt is left alone, ended so that its task goes elsewhere, given a replica, or its rest to others.
  */
 
 #include "run.h"
@@ -12,13 +12,15 @@
 /* Slots looked at in one call. */
 enum { MOST_LOOKED_AT = 512 };
 
-static int check_review(const struct shard__run *run, const struct shard__attempt *attempt,
-                        const struct shard_decision *decision)
+static int check_move(const struct shard__run *run, const struct shard__attempt *attempt,
+                      const struct shard_decision *decision)
 {
     const struct shard__cluster *cluster = run->cluster;
     if (decision->kind != SHARD_DECIDE_MOVE)
-        return shard__fail(SHARD_ENOTSUP, "decided %s for a running task, expected wait or move",
+        return shard__fail(SHARD_EINVAL, "decided %s for a running task, expected wait, move, split or replicate",
                            shard_decision_text((int)decision->kind));
+    if (shard__run_replica(run, attempt->task) >= 0)
+        return shard__fail_task(SHARD_ESTATE, attempt->task, "the task has a replica that is not done");
     if (decision->host < -1 || decision->host >= cluster->host_count)
         return shard__fail(SHARD_EHOST, "there is no host %d to move to", decision->host);
     if (decision->host == attempt->host)
@@ -29,34 +31,55 @@ static int check_review(const struct shard__run *run, const struct shard__attemp
     return 0;
 }
 
-static int review(struct shard__run *run, int32_t slot)
+static int move(struct shard__run *run, int32_t slot, const struct shard_decision *decision)
 {
     struct shard__attempt *attempt = &run->attempts->slots[slot];
-    struct shard_decision decision = {
-        .struct_size = sizeof(decision), .host = -1, .p_fail = NAN, .expected_seconds = NAN};
-    int status = run->policy.port->review(run->policy.self, &run->view, attempt->task, &decision);
-    shard__run_tame(&decision);
+    int status = check_move(run, attempt, decision);
     if (status < 0)
-        shard__fail(SHARD_ESTATE, "review failed: %s", shard_code_text(status));
-    else if (decision.kind == SHARD_DECIDE_NOTHING || decision.kind == SHARD_DECIDE_WAIT)
-        return 0;
-    if (status < 0 || check_review(run, attempt, &decision) < 0) {
-        char name[128];
-        shard__run_task_name(run, attempt->task, name, sizeof(name));
-        shard__log(run->context, SHARD_LOG_WARNING, "decision-refused", "policy '%s', running task '%s': %s",
-                   run->policy.port->name, name, shard__error_message());
-        return 0;
-    }
+        return status;
     if (shard__run_make_extra(run, attempt->task) == NULL ||
         shard__run_cancel_attempt(run, slot, SHARD_OUTCOME_PREEMPTED) < 0)
         return SHARD_ENOMEM;
     attempt->is_moved = 1;
-    attempt->move_reason = (uint8_t)decision.reason;
-    attempt->move_p_fail = (float)decision.p_fail;
-    attempt->move_value = (float)decision.value;
-    attempt->move_limit = (float)decision.limit;
-    shard__run_extra(run, attempt->task)->wanted_host = decision.host;
+    attempt->move_reason = (uint8_t)decision->reason;
+    attempt->move_p_fail = (float)decision->p_fail;
+    attempt->move_value = (float)decision->value;
+    attempt->move_limit = (float)decision->limit;
+    shard__run_extra(run, attempt->task)->wanted_host = decision->host;
     return 0;
+}
+
+static int obey(struct shard__run *run, int32_t slot, const struct shard_decision *decision)
+{
+    if (decision->kind == SHARD_DECIDE_SPLIT)
+        return shard__run_ask_rest(run, slot, decision);
+    if (decision->kind != SHARD_DECIDE_REPLICATE)
+        return move(run, slot, decision);
+    int status = shard__run_check_replicate(run, slot, decision->host);
+    return status < 0 ? status : shard__run_replicate(run, slot, decision);
+}
+
+static int review(struct shard__run *run, int32_t slot)
+{
+    int32_t task = run->attempts->slots[slot].task;
+    struct shard_decision decision = {
+        .struct_size = sizeof(decision), .host = -1, .p_fail = NAN, .expected_seconds = NAN};
+    int status = run->policy.port->review(run->policy.self, &run->view, task, &decision);
+    shard__run_tame(&decision);
+    if (status < 0)
+        status = shard__fail(SHARD_ESTATE, "review failed: %s", shard_code_text(status));
+    else if (decision.kind == SHARD_DECIDE_NOTHING || decision.kind == SHARD_DECIDE_WAIT)
+        return 0;
+    else
+        status = obey(run, slot, &decision);
+    if (status < 0 && status != SHARD_ENOMEM) {
+        char name[128];
+        shard__run_task_name(run, task, name, sizeof(name));
+        shard__log(run->context, SHARD_LOG_WARNING, "decision-refused", "policy '%s', running task '%s': %s",
+                   run->policy.port->name, name, shard__error_message());
+        status = 0;
+    }
+    return status;
 }
 
 int shard__run_review(struct shard__run *run)
@@ -70,7 +93,7 @@ int shard__run_review(struct shard__run *run)
     for (; run->review_next < end; run->review_next++) {
         const struct shard__attempt *attempt = &run->attempts->slots[run->review_next];
         if (attempt->run == run->number && attempt->phase == SHARD__ATTEMPT_STARTED && !attempt->cancelled &&
-            review(run, run->review_next) < 0)
+            !attempt->is_shrinking && review(run, run->review_next) < 0)
             return SHARD_ENOMEM;
     }
     if (run->review_next < run->attempts->count)

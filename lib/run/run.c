@@ -22,6 +22,7 @@ int shard__run_new(const struct shard__run_config *config, struct shard__run **r
     run->policy = config->policy;
     run->rules = config->rules;
     run->can_stage = config->can_stage;
+    run->can_shrink = config->can_shrink;
     run->number = config->number;
     run->keep_going = config->spec->keep_going;
     run->wait_for_hosts = config->spec->wait_for_hosts;
@@ -255,7 +256,8 @@ enum shard_run_state shard__run_verdict(const struct shard__run *run)
                          n[SHARD_TASK_STAGING] + n[SHARD_TASK_RUNNING] + n[SHARD_TASK_SPLIT];
     if (unfinished == 0 && n[SHARD_TASK_FAILED] > 0)
         return SHARD_RUN_FAILED;
-    if (unfinished == 0 && n[SHARD_TASK_CANCELLED] == 0)
+    /* What was cancelled though the run was not, and nothing failed, are replicas that were not needed. */
+    if (unfinished == 0 && (n[SHARD_TASK_CANCELLED] == 0 || run->stop != SHARD__CANCELLING))
         return SHARD_RUN_DONE;
     switch (run->stop) {
     case SHARD__DRAINING:

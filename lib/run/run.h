@@ -44,10 +44,12 @@ struct shard__extra {
     int32_t index, count; /* among its siblings */
     int32_t first_subtask, subtask_count;
     int64_t unit_begin, unit_end;
-    int64_t memory_bytes; /* asked for; 0: as the profile says */
-    int64_t retry_ns;     /* end of the back-off */
-    int32_t wanted_host;  /* where the policy moved it to, -1: nowhere in particular */
-    int32_t moves;        /* attempts that were ended so, in this engine: they count for nothing */
+    int64_t memory_bytes;  /* asked for; 0: as the profile says */
+    int64_t retry_ns;      /* end of the back-off */
+    int32_t wanted_host;   /* where the policy moved it to, -1: nowhere in particular */
+    int32_t moves;         /* attempts that were ended so, in this engine: they count for nothing */
+    uint8_t is_replicated; /* its two subtasks are replicas */
+    uint8_t levels;        /* above 0: its attempt is that of the task so many levels above */
 };
 
 /* What a run is told once about how to behave. */
@@ -70,6 +72,7 @@ struct shard__run {
     struct shard_policy_handle policy;
     const struct shard__rules *rules;
     int can_stage;   /* the executor brings data */
+    int can_shrink;  /* the executor stops attempts at a unit */
     int is_attached; /* the policy knows of it */
 
     int32_t number;
@@ -144,6 +147,7 @@ struct shard__run_config {
     struct shard_policy_handle policy;
     const struct shard__rules *rules;
     int can_stage;
+    int can_shrink;
     int32_t number;
     const struct shard_run_spec *spec;
 };
@@ -232,6 +236,8 @@ int shard__run_wait(struct shard__run *run, int32_t profile, int32_t task, const
 int shard__run_wait_for_data(struct shard__run *run, int32_t profile, int32_t task);
 
 /* ---- end.c ---- */
+/* Frees the slot of a task's attempt. */
+void shard__run_close_attempt(struct shard__run *run, int32_t slot);
 /* The attempt in a slot has ended. `end` is checked by the caller. */
 int shard__run_attempt_ended(struct shard__run *run, int32_t slot, const struct shard_attempt_end *end);
 /*
@@ -253,6 +259,16 @@ void shard__run_hold_successors(struct shard__run *run, int32_t task);
 /* ---- split.c ---- */
 int shard__run_split(struct shard__run *run, int32_t task, int32_t parts, const struct shard__cause *cause);
 int shard__run_check_split(const struct shard__run *run, int32_t task, int32_t parts);
+/* Makes the subtasks of a task, `kept` units in the first, the rest shared; all units in each when `is_replicated`. */
+struct shard__shares {
+    int32_t count;
+    int64_t kept; /* 0: the first is as the others */
+    int is_replicated;
+};
+/* With their extras, not yet counted or seen; reserves their records. On failure the run is as before. */
+int shard__run_make_subtasks(struct shard__run *run, int32_t parent, const struct shard__shares *shares);
+/* They are there, in state NONE, and the parent is their join. Returns the first. */
+int32_t shard__run_adopt_subtasks(struct shard__run *run, int32_t parent, const struct shard__shares *shares);
 /* Room for the end of a task and of all joins that end with it. */
 int shard__run_reserve_done(struct shard__run *run, int32_t task);
 /* A subtask is done; its parent may be. Reserved before. */
@@ -265,6 +281,27 @@ void shard__run_cancel_subtasks(struct shard__run *run, int32_t parent);
 int32_t shard__run_family_size(const struct shard__run *run, int32_t task);
 /* Whether a task waits for lost data, itself or one of its subtasks. */
 int shard__run_has_blocked_subtask(const struct shard__run *run, int32_t task);
+
+/* ---- rest.c: tasks that run are split and replicated ---- */
+/* Whether the rest of what runs in a slot can be split so; how many units from its begin its attempt should keep. */
+int shard__run_check_rest(const struct shard__run *run, int32_t slot, int32_t parts, int64_t keep_units,
+                          int64_t *ret_kept);
+/* Asks for that, and checks it again. */
+int shard__run_ask_rest(struct shard__run *run, int32_t slot, const struct shard_decision *decision);
+/* The executor keeps so many units, or answers a negative code. */
+int shard__run_shrunk(struct shard__run *run, int32_t slot, int64_t units);
+/* An attempt has ended with only the first units done, if any. */
+int shard__run_ended_in_part(struct shard__run *run, int32_t slot, int64_t units, double seconds);
+int shard__run_check_replicate(const struct shard__run *run, int32_t slot, int32_t host);
+int shard__run_replicate(struct shard__run *run, int32_t slot, const struct shard_decision *decision);
+/* The replica of a task while both may still be the first; -1: none. */
+int32_t shard__run_replica(const struct shard__run *run, int32_t task);
+/* The task under whose id and number the executor knows a task's attempt. */
+int32_t shard__run_started_as(const struct shard__run *run, int32_t task);
+/* How often a part was split off that attempt. */
+int32_t shard__run_depth(const struct shard__run *run, int32_t task);
+/* The indices of a task by splits, "2/0"; "" for a whole task. */
+void shard__run_part(const struct shard__run *run, int32_t task, char *ret_part, size_t capacity);
 
 /* ---- data.c: the data gate ---- */
 int shard__data_init(struct shard__run *run);

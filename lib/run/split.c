@@ -3,8 +3,6 @@
 
 #include "run.h"
 
-#include <string.h>
-
 #include "base/error.h"
 
 int shard__run_check_split(const struct shard__run *run, int32_t task, int32_t parts)
@@ -18,6 +16,8 @@ int shard__run_check_split(const struct shard__run *run, int32_t task, int32_t p
                                 shard_task_state_text(run->tasks[task].state));
     if (extra != NULL && extra->subtask_count > 0)
         return shard__fail_task(SHARD_ESTATE, task, "the task has been split before");
+    if (shard__run_replica(run, task) >= 0)
+        return shard__fail_task(SHARD_ESTATE, task, "the task has a replica that is not done");
     if (parts < 2)
         return shard__fail_task(SHARD_EINVAL, task, "%d parts, expected at least 2", parts);
     if (parts > (end - begin) / min_units)
@@ -38,14 +38,36 @@ static int reserve(struct shard__run *run, int32_t task, int32_t parts)
     return 0;
 }
 
-/* Makes the tasks with their extras, not yet counted or seen. On failure the run is as before. */
-static int make_subtasks(struct shard__run *run, int32_t parent, int32_t parts)
+/* The range of a subtask. The first of those that share equally get one unit more where that does not come out even. */
+static void set_range(struct shard__extra *extra, const struct shard__shares *shares, int64_t begin, int64_t end)
 {
+    int32_t i = extra->index, parts = shares->count;
+    extra->unit_begin = begin;
+    extra->unit_end = end;
+    if (shares->is_replicated)
+        return;
+    if (shares->kept > 0) {
+        extra->unit_end = begin + shares->kept;
+        if (i == 0)
+            return;
+        begin += shares->kept;
+        parts--;
+        i--;
+    }
+    int64_t share = (end - begin) / parts, rest = (end - begin) % parts;
+    extra->unit_begin = begin + share * i + (i < rest ? i : rest);
+    extra->unit_end = extra->unit_begin + share + (i < rest);
+}
+
+int shard__run_make_subtasks(struct shard__run *run, int32_t parent, const struct shard__shares *shares)
+{
+    if (reserve(run, parent, shares->count) < 0)
+        return SHARD_ENOMEM;
     int32_t first = run->task_count;
     int64_t begin, end;
     shard__run_units(run, parent, &begin, &end);
     int32_t origin = shard__run_origin(run, parent);
-    for (int32_t i = 0; i < parts; i++) {
+    for (int32_t i = 0; i < shares->count; i++) {
         run->tasks[first + i] = (struct shard__task){.host = -1, .slot = -1, .p_fail = NAN};
         struct shard__extra *extra = shard__run_make_extra(run, first + i);
         if (extra == NULL) {
@@ -58,65 +80,92 @@ static int make_subtasks(struct shard__run *run, int32_t parent, int32_t parts)
         extra->parent = parent;
         extra->origin = origin;
         extra->index = i;
-        extra->count = parts;
-        /* The first (end - begin) % parts subtasks get one unit more. */
-        int64_t share = (end - begin) / parts, rest = (end - begin) % parts;
-        extra->unit_begin = begin + share * i + (i < rest ? i : rest);
-        extra->unit_end = extra->unit_begin + share + (i < rest);
+        extra->count = shares->count;
+        set_range(extra, shares, begin, end);
         extra->memory_bytes = shard__run_extra(run, parent)->memory_bytes;
     }
     return 0;
 }
 
+int32_t shard__run_adopt_subtasks(struct shard__run *run, int32_t parent, const struct shard__shares *shares)
+{
+    int32_t first = run->task_count;
+    struct shard__extra *extra = shard__run_extra(run, parent);
+    extra->first_subtask = first;
+    extra->subtask_count = shares->count;
+    extra->is_replicated = shares->is_replicated != 0;
+    run->tasks[parent].missing = (uint32_t)shares->count;
+    run->task_count += shares->count;
+    run->by_state[SHARD_TASK_NONE] += shares->count;
+    return first;
+}
+
 int shard__run_split(struct shard__run *run, int32_t task, int32_t parts, const struct shard__cause *cause)
 {
-    if (reserve(run, task, parts) < 0 || make_subtasks(run, task, parts) < 0)
+    struct shard__shares shares = {.count = parts};
+    if (shard__run_make_subtasks(run, task, &shares) < 0)
         return SHARD_ENOMEM;
-    struct shard__extra *extra = shard__run_extra(run, task);
-    extra->first_subtask = run->task_count;
-    extra->subtask_count = parts;
-    run->tasks[task].missing = (uint32_t)parts;
     struct shard__cause by_split = *cause;
     by_split.decision = SHARD_DECIDE_SPLIT;
     shard__run_transition(run, task, SHARD_TASK_SPLIT, &by_split);
-    run->task_count += parts;
-    run->by_state[SHARD_TASK_NONE] += parts;
+    int32_t first = shard__run_adopt_subtasks(run, task, &shares);
     for (int32_t i = 0; i < parts; i++) {
-        int32_t subtask = run->task_count - parts + i;
-        shard__run_transition(run, subtask, SHARD_TASK_READY, &by_split);
-        shard__run_make_ready(run, subtask);
+        shard__run_transition(run, first + i, SHARD_TASK_READY, &by_split);
+        shard__run_make_ready(run, first + i);
     }
     return 0;
 }
 
 int shard__run_reserve_done(struct shard__run *run, int32_t task)
 {
-    int32_t levels = 1;
+    int32_t levels = 1, cancelled = 0;
     const struct shard__extra *extra = shard__run_extra(run, task);
-    for (; extra != NULL && extra->parent >= 0; extra = shard__run_extra(run, extra->parent))
-        levels++;
-    return shard__run_reserve(run, levels) < 0 ? SHARD_ENOMEM : shard__data_reserve_outputs(run, task, levels);
+    for (; extra != NULL && extra->parent >= 0; levels++) {
+        extra = shard__run_extra(run, extra->parent);
+        if (extra != NULL && extra->is_replicated) /* replicas of what is done */
+            cancelled = shard__run_family_size(run, task);
+    }
+    if (cancelled > 0 && shard__effects_reserve(run->effects, cancelled) < 0)
+        return SHARD_ENOMEM;
+    return shard__run_reserve(run, levels + cancelled) < 0 ? SHARD_ENOMEM
+                                                           : shard__data_reserve_outputs(run, task, levels);
 }
 
 void shard__run_subtask_done(struct shard__run *run, int32_t parent)
 {
     struct shard__task *hot = &run->tasks[parent];
-    if (hot->state == SHARD_TASK_SPLIT && --hot->missing == 0)
+    if (hot->state != SHARD_TASK_SPLIT)
+        return;
+    if (shard__run_extra(run, parent)->is_replicated) {
+        hot->missing = 0;
+        shard__run_cancel_subtasks(run, parent);
+    } else {
+        hot->missing--;
+    }
+    if (hot->missing == 0)
         shard__run_join(run, parent);
+}
+
+/* Where what a join made lies: where its last subtask ran; of replicas, the one that was done. */
+static int32_t host_of_join(const struct shard__run *run, const struct shard__extra *extra)
+{
+    int32_t last = extra->first_subtask + extra->subtask_count - 1;
+    if (extra->is_replicated && run->tasks[last].state != SHARD_TASK_DONE)
+        last--;
+    return run->tasks[last].host;
 }
 
 void shard__run_join(struct shard__run *run, int32_t task)
 {
     struct shard__cause cause = {.reason = SHARD_REASON_SUBTASKS_DONE, .p_fail = NAN};
     const struct shard__extra *extra = shard__run_extra(run, task);
-    if (shard__workflow_profile(run->workflow, shard__run_origin(run, task))->has_merge) {
+    if (shard__workflow_profile(run->workflow, shard__run_origin(run, task))->has_merge && !extra->is_replicated) {
         shard__run_transition(run, task, SHARD_TASK_READY, &cause);
         shard__run_make_ready(run, task);
         return;
     }
     cause.outcome = SHARD_OUTCOME_DONE;
-    /* What it made lies where its last subtask ran. */
-    int32_t host = run->tasks[extra->first_subtask + extra->subtask_count - 1].host;
+    int32_t host = host_of_join(run, extra);
     run->tasks[task].host = host;
     shard__run_transition(run, task, SHARD_TASK_DONE, &cause);
     if (host >= 0)
@@ -159,9 +208,9 @@ int shard__run_has_blocked_subtask(const struct shard__run *run, int32_t task)
 }
 
 /* Cancels a subtask that has not ended. Reserved before. */
-static void cancel_sibling(struct shard__run *run, int32_t task)
+static void cancel_sibling(struct shard__run *run, int32_t task, enum shard_reason_code reason)
 {
-    const struct shard__cause cause = {.reason = SHARD_REASON_PREDECESSOR_FAILED, .p_fail = NAN};
+    const struct shard__cause cause = {.reason = reason, .p_fail = NAN};
     struct shard__task *hot = &run->tasks[task];
     switch ((enum shard_task_state)hot->state) {
     case SHARD_TASK_RUNNING:
@@ -194,6 +243,7 @@ static void cancel_sibling(struct shard__run *run, int32_t task)
 void shard__run_cancel_subtasks(struct shard__run *run, int32_t parent)
 {
     const struct shard__extra *extra = shard__run_extra(run, parent);
+    enum shard_reason_code reason = extra->is_replicated ? SHARD_REASON_REPLICA_FIRST : SHARD_REASON_PREDECESSOR_FAILED;
     for (int32_t i = 0; i < extra->subtask_count; i++)
-        cancel_sibling(run, extra->first_subtask + i);
+        cancel_sibling(run, extra->first_subtask + i, reason);
 }

@@ -109,7 +109,8 @@ struct shard_record *shard__run_transition(struct shard__run *run, int32_t id, i
     task->reason = (unsigned)cause->reason & 0xffu;
     task->p_fail = (float)cause->p_fail;
     task->value = (float)cause->value;
-    if (durability == SHARD__DERIVED || (durability == SHARD__EITHER && cause->decision != SHARD_DECIDE_SPLIT))
+    if (durability == SHARD__DERIVED || (durability == SHARD__EITHER && cause->decision != SHARD_DECIDE_SPLIT &&
+                                         cause->decision != SHARD_DECIDE_REPLICATE))
         return NULL;
 
     struct shard_record *record = append(run, SHARD_RECORD_TASK);

@@ -89,13 +89,14 @@ void drawn_disturbance(struct world *world, int run)
 
 void drawn_plan(struct world *world, const struct shard_start *start, struct world_plan *plan)
 {
-    (void)start;
     plan->seconds = world_unit(world) < 0.1 ? -1 : 0.01 + 3 * world_unit(world);
     plan->is_told_twice = world_unit(world) < 0.05;
     if (world_unit(world) < 0.2) {
         plan->outcome = SHARD_OUTCOME_TASK_ERROR + (int)(world_random(world) % 7);
         plan->refuse = world_unit(world) < 0.2 ? SHARD_EIO : 0;
     }
+    if (start->unit_end - start->unit_begin > 1 && world_unit(world) < 0.7)
+        plan->unit_seconds = 0.01 + 0.3 * world_unit(world);
 }
 
 void drawn_stage_plan(struct world *world, const struct shard_stage *stage, struct world_stage_plan *plan)
@@ -140,13 +141,14 @@ static int answer(struct garbage *garbage, struct shard_decision *decision)
     if (decision->kind == SHARD_DECIDE_GIVE_UP && !garbage->gives_up)
         decision->kind = SHARD_DECIDE_WAIT;
     decision->host = draw_int(garbage);
-    decision->parts = draw_int(garbage);
+    decision->parts = draw(garbage) % 2 == 0 ? 2 : draw_int(garbage);
+    decision->keep_units = draw(garbage) % 2 == 0 ? 0 : draw_int(garbage);
     decision->wait_seconds = draw_number(garbage);
     decision->memory_bytes = bytes[draw(garbage) % 10];
     decision->p_fail = draw_number(garbage);
     decision->expected_seconds = draw_number(garbage);
     decision->reason =
-        (enum shard_reason_code)(draw(garbage) % 10 == 0 ? draw_int(garbage) : (int)(draw(garbage) % 30));
+        (enum shard_reason_code)(draw(garbage) % 10 == 0 ? draw_int(garbage) : (int)(draw(garbage) % 42));
     decision->value = draw_number(garbage);
     decision->limit = draw_number(garbage);
     decision->struct_size = draw(garbage) % 4 == 0 ? (size_t)draw(garbage) : sizeof(*decision);

@@ -324,6 +324,10 @@ void world_deliver(struct world *world, struct world_pending *pending)
         do
             status = shard_sink_staged(sink, pending->token, pending->code, pending->code < 0 ? "told to fail" : NULL);
         while (status == SHARD_ENOMEM);
+    } else if (pending->kind == 3) {
+        do
+            status = shard_sink_shrunk(sink, pending->token, pending->epoch);
+        while (status == SHARD_ENOMEM);
     } else if (pending->kind == 2) {
         do
             status = shard_sink_reattached(sink, pending->token, (enum shard_reattach)pending->code);
@@ -533,14 +537,70 @@ double world_unit(struct world *world)
     return (double)(world_random(world) % 1000000) / 1e6;
 }
 
+/* Whether two tasks are the two subtasks of one that have its whole range both. */
+static int are_replicas(const struct world_task *one, const struct world_task *other)
+{
+    return one->parent >= 0 && one->parent == other->parent && one->unit_begin == other->unit_begin &&
+           one->unit_end == other->unit_end;
+}
+
+/* The subtasks of a task share its units without gap or overlap, or each of two has them all. */
+static void check_shares(const struct world_run *run, int parent, int64_t begin, int64_t end)
+{
+    int count = 0, replicas = 0, done = 0;
+    int64_t next = begin;
+    for (int i = 0; i < run->task_count; i++) {
+        const struct world_task *task = &run->tasks[i];
+        if (task->parent != parent)
+            continue;
+        count++;
+        done += task->state == SHARD_TASK_DONE;
+        if (count > 1 && are_replicas(task, &run->tasks[i - 1]))
+            replicas = 1;
+        else if (task->unit_begin == next)
+            next = task->unit_end;
+        else
+            ck_abort_msg("task %d has units from %lld, expected %lld", i, (long long)task->unit_begin, (long long)next);
+        check_shares(run, i, task->unit_begin, task->unit_end);
+    }
+    ck_assert_msg(count == 0 || next == end, "the parts of task %d end at unit %lld of %lld", parent, (long long)next,
+                  (long long)end);
+    ck_assert_msg(run->tasks[parent].state != SHARD_TASK_DONE || done >= (replicas ? 1 : count),
+                  "%d of %d parts of task %d are done", done, count, parent);
+}
+
 void world_check_done(struct world *world, int index)
 {
     struct world_run *run = &world->runs[index];
+    struct shard_workflow_info info = {.struct_size = sizeof(info)};
+    shard_workflow_describe(run->workflow, &info);
     for (int i = 0; i < run->task_count; i++) {
-        ck_assert_msg(run->tasks[i].state == SHARD_TASK_DONE, "task %d is %s", i,
-                      shard_task_state_text(run->tasks[i].state));
-        ck_assert_int_eq(run->tasks[i].dones, run->tasks[i].remakes + 1);
+        struct world_task *task = &run->tasks[i];
+        if (task->state == SHARD_TASK_CANCELLED && i > 0 && i + 1 <= run->task_count &&
+            ((i + 1 < run->task_count && are_replicas(task, task + 1)) || are_replicas(task, task - 1)))
+            continue;
+        int is_dropped = 0; /* below a replica that was not needed */
+        for (int at = task->parent; at >= 0; at = run->tasks[at].parent)
+            is_dropped |= run->tasks[at].state == SHARD_TASK_CANCELLED;
+        if (is_dropped)
+            continue;
+        ck_assert_msg(task->state == SHARD_TASK_DONE, "task %d is %s", i, shard_task_state_text(task->state));
+        ck_assert_int_eq(task->dones, task->remakes + 1);
     }
+    for (int i = 0; i < info.task_count; i++) {
+        struct shard_task_info task = {.struct_size = sizeof(task)};
+        shard_workflow_task(run->workflow, i, &task);
+        check_shares(run, i, 0, task.units);
+    }
+}
+
+struct world_attempt *world_attempt_of(struct world *world, struct world_run *run, int32_t task, int32_t number)
+{
+    for (; task >= 0; task = run->tasks[task].parent)
+        for (int at = run->tasks[task].last; at >= 0; at = world->attempts[at].previous)
+            if (world->attempts[at].number == number)
+                return &world->attempts[at];
+    return NULL;
 }
 
 void world_explains(struct world *world, int run, int32_t task, const char *text)

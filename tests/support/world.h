@@ -19,6 +19,14 @@ struct world;
 
 enum world_reattach { WORLD_TRUTH = 0, WORLD_UNKNOWN, WORLD_SILENT, WORLD_REFUSED };
 
+enum world_shrink {
+    WORLD_SHRINKS = 0,
+    WORLD_SHRINKS_LATE,
+    WORLD_CANNOT_SHRINK,
+    WORLD_REFUSES_TO_SHRINK,
+    WORLD_KEEPS_ALL
+};
+
 /** What becomes of an attempt. Zero: it is done after a second. */
 struct world_plan {
     enum shard_outcome outcome; /* 0: done */
@@ -30,6 +38,7 @@ struct world_plan {
     enum world_reattach reattach;
     int64_t max_memory_bytes;
     const char *message;
+    enum world_shrink shrink;
     double unit_seconds; /* above 0: of each unit, instead of `seconds`; each that is done is told */
 };
 
@@ -68,6 +77,9 @@ struct world_attempt {
     int cancels; /* so often it was cancelled */
     int cancel_reason;
     int64_t units_told; /* of unit_seconds */
+    int64_t units_kept; /* since it was asked to shrink; 0: all */
+    int64_t units_did;  /* when it is over and ended well, or was split */
+    int32_t depth;      /* as it was last asked to shrink */
     enum shard_outcome outcome;
     int previous; /* attempt of the same task, -1: none */
 };
@@ -82,6 +94,7 @@ struct world_task {
     int remakes;       /* records from DONE back */
     int last;          /* world_attempt, -1: none */
     int parent;
+    int64_t unit_begin, unit_end; /* of a subtask */
 };
 
 struct world_run {
@@ -120,7 +133,7 @@ struct world_host {
 struct world_pending {
     int64_t at_ns;
     int engine;
-    int kind; /* 0: store, 1: staged, 2: reattached */
+    int kind; /* 0: store, 1: staged, 2: reattached, 3: shrunk (epoch: the units) */
     shard_token token;
     int code;
     int run, data, volume;
@@ -164,6 +177,7 @@ struct world {
     void *user;
     uint64_t random;
 
+    int shrinks;          /* the executor was asked to shrink so often */
     int may_remake;       /* tasks may be done more than once */
     int edges_are_enough; /* data is not checked */
     int64_t steps, events_seen;
@@ -218,7 +232,7 @@ int world_live_attempts(const struct world *world);
 int world_logged(const struct world *world, const char *id);
 uint64_t world_random(struct world *world);
 double world_unit(struct world *world);
-/** Every task of the workflow is done, each once. */
+/** Every task of the workflow is done, each once, and each unit of it; replicas that were not needed are cancelled. */
 void world_check_done(struct world *world, int run);
 /** Explanation of a task; the test fails unless it has the text. */
 void world_explains(struct world *world, int run, int32_t task, const char *text);
@@ -233,6 +247,8 @@ struct world_pending *world_pend(struct world *world, double seconds, int kind, 
 void world_deliver(struct world *world, struct world_pending *pending);
 void world_deliver_end(struct world *world, int attempt);
 void world_end_attempt(struct world *world, int attempt, enum shard_outcome outcome);
+/* The attempt that a task has under a number: its own, or one that it goes on with; NULL: none. */
+struct world_attempt *world_attempt_of(struct world *world, struct world_run *run, int32_t task, int32_t number);
 struct world_run *world_find_run(struct world *world, const char *name);
 int world_find_host(const struct world *world, const char *name);
 struct world_task *world_task_of(struct world *world, struct world_run *run, int32_t task);

@@ -134,6 +134,10 @@ void world_end_attempt(struct world *world, int id, enum shard_outcome outcome)
     ck_assert(!attempt->is_over);
     attempt->is_over = 1;
     attempt->outcome = outcome;
+    if (outcome == SHARD_OUTCOME_DONE)
+        attempt->units_did = attempt->units_kept > 0 ? attempt->units_kept : attempt->unit_end - attempt->unit_begin;
+    else if (attempt->cancel_reason == SHARD_CANCEL_SPLIT)
+        attempt->units_did = attempt->units_told;
     for (int i = 0; i < world->live_count; i++)
         if (world->live[i] == id)
             world->live[i--] = world->live[--world->live_count];
@@ -157,6 +161,7 @@ void world_deliver_end(struct world *world, int id)
     struct shard_attempt_end end = {.struct_size = sizeof(end),
                                     .outcome = attempt->outcome,
                                     .exit_code = attempt->outcome == SHARD_OUTCOME_DONE ? 0 : 1,
+                                    .units_done = attempt->units_did,
                                     .max_memory_bytes = attempt->plan.max_memory_bytes,
                                     .message = attempt->plan.message};
     for (int times = attempt->plan.is_told_twice ? 2 : 1; times > 0; times--)
@@ -179,6 +184,40 @@ static void cancel(void *self, shard_token token, enum shard_cancel_reason reaso
         }
         return;
     }
+}
+
+/* A promise to do only so many units, which the attempt keeps whatever becomes of the engine. */
+static int shrink(void *self, shard_sink *sink, shard_token token, int64_t units, int32_t depth)
+{
+    struct world *world = self;
+    (void)sink;
+    world->shrinks++;
+    for (int i = 0; i < world->live_count; i++) {
+        struct world_attempt *attempt = &world->attempts[world->live[i]];
+        if (attempt->token != token || attempt->engine != world->engine_number)
+            continue;
+        int64_t all = attempt->units_kept > 0 ? attempt->units_kept : attempt->unit_end - attempt->unit_begin;
+        ck_assert_msg(depth == attempt->depth || depth == attempt->depth + 1, "shrunk at depth %d after %d", depth,
+                      attempt->depth);
+        if (attempt->plan.shrink == WORLD_CANNOT_SHRINK)
+            return SHARD_ENOTSUP;
+        int64_t answer = SHARD_ESTATE;
+        if (attempt->plan.shrink != WORLD_REFUSES_TO_SHRINK) {
+            answer = units <= attempt->units_told ? attempt->units_told + 1 : units;
+            if (attempt->plan.shrink == WORLD_KEEPS_ALL || answer > all)
+                answer = all;
+            if (answer < all) {
+                attempt->units_kept = answer;
+                attempt->depth = depth;
+                if (attempt->plan.unit_seconds > 0 && attempt->end_ns != INT64_MAX)
+                    attempt->end_ns =
+                        attempt->started_ns + (int64_t)((double)answer * attempt->plan.unit_seconds * 1e9);
+            }
+        }
+        world_pend(world, attempt->plan.shrink == WORLD_SHRINKS_LATE ? 0.7 : 0, 3, token)->epoch = answer;
+        return 0;
+    }
+    return SHARD_ENOENT; /* it ended just now */
 }
 
 static int stage(void *self, shard_sink *sink, shard_token token, const struct shard_stage *stage)
@@ -242,4 +281,5 @@ const struct shard_executor world_executor = {.struct_size = sizeof(world_execut
                                               .start = start,
                                               .cancel = cancel,
                                               .stage = stage,
-                                              .reattach = reattach};
+                                              .reattach = reattach,
+                                              .shrink = shrink};

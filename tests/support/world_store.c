@@ -126,6 +126,18 @@ static int release(void *self, shard_sink *sink, shard_token token, const char *
     return answer(world, token, &fate, &given, -1, NULL, 0);
 }
 
+/* Who is done has done the units that it was for, no more and no less. */
+static void check_units(struct world *world, struct world_run *run, const struct shard_record *record)
+{
+    const struct world_attempt *attempt = world_attempt_of(world, run, record->task, record->attempt);
+    if (record->to != SHARD_TASK_DONE || record->from == SHARD_TASK_SPLIT || record->parent < 0 || attempt == NULL)
+        return;
+    ck_assert_msg(
+        attempt->unit_begin == record->unit_begin && attempt->unit_begin + attempt->units_did == record->unit_end,
+        "task %d has units %lld to %lld, attempt %d did %lld from %lld", record->task, (long long)record->unit_begin,
+        (long long)record->unit_end, attempt->number, (long long)attempt->units_did, (long long)attempt->unit_begin);
+}
+
 /* A record that is in the store now, for the first time. */
 static void learn(struct world *world, struct world_run *run, const struct shard_record *record)
 {
@@ -136,11 +148,16 @@ static void learn(struct world *world, struct world_run *run, const struct shard
     struct world_task *task = world_task_of(world, run, record->task);
     ck_assert_msg(record->attempt >= task->attempt, "task %d: attempt %d after %d", record->task, record->attempt,
                   task->attempt);
-    ck_assert_msg(record->to != SHARD_TASK_RUNNING || record->attempt == task->attempt + 1,
+    ck_assert_msg(record->to != SHARD_TASK_RUNNING || record->reason == SHARD_REASON_KEEPS_ATTEMPT ||
+                      record->attempt == task->attempt + 1,
                   "task %d runs as attempt %d after %d", record->task, record->attempt, task->attempt);
     world->seen[record->from][record->to] = 1;
-    if (record->from == SHARD_TASK_NONE)
+    if (record->from == SHARD_TASK_NONE) {
         task->parent = record->parent;
+        task->unit_begin = record->unit_begin;
+        task->unit_end = record->unit_end;
+    }
+    check_units(world, run, record);
     if (record->to == SHARD_TASK_DONE)
         task->dones++;
     if (record->from == SHARD_TASK_DONE)
@@ -173,7 +190,8 @@ static int commit(void *self, shard_sink *sink, shard_token token, const struct 
             const struct shard_record *record = &commit->records[i];
             if (!run->is_performed)
                 learn(world, run, record);
-            if (record->type == SHARD_RECORD_TASK && record->to == SHARD_TASK_RUNNING) {
+            if (record->type == SHARD_RECORD_TASK && record->to == SHARD_TASK_RUNNING &&
+                record->reason != SHARD_REASON_KEEPS_ATTEMPT) {
                 starts[start_count][0] = record->task;
                 starts[start_count++][1] = record->attempt;
             }

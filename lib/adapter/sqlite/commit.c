@@ -131,7 +131,8 @@ static int write_task(struct shard__sqlite_store *store, int64_t run, const stru
     status = shard__sqlite_run(store, statement, "cannot write a task");
     if (status == 0 && sqlite3_changes(store->db) == 0)
         status = fail_conflict(store, run, record);
-    if (status == 0 && record->outcome > SHARD_OUTCOME_DONE && record->decision != SHARD_DECIDE_MOVE)
+    if (status == 0 && record->outcome > SHARD_OUTCOME_DONE && record->decision != SHARD_DECIDE_MOVE &&
+        record->decision != SHARD_DECIDE_SPLIT)
         status = count_failure(store, run, record);
     return status;
 }

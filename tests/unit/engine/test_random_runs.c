@@ -25,6 +25,7 @@ enum {
     CRASHES = 32,
     ODD_REATTACH = 64,
     DRAINS = 128,
+    REVIEWS = 256, /* tasks that run are moved, split and replicated */
 };
 
 static unsigned happens;
@@ -40,6 +41,9 @@ static void plan(struct world *w, const struct shard_start *start, struct world_
         if (world_unit(w) < 0.2)
             plan->refuse = SHARD_EIO;
     }
+    if ((happens & SPLITS) != 0 && start->unit_end - start->unit_begin > 1)
+        plan->unit_seconds = 0.01 + 0.3 * world_unit(w);
+    plan->shrink = (enum world_shrink)(world_random(w) % (world_unit(w) < 0.7 ? 2 : 5));
     if ((happens & ODD_REATTACH) != 0)
         plan->reattach = (enum world_reattach)(world_random(w) % 4);
 }
@@ -154,6 +158,23 @@ static void split_one(struct world *w)
                              2 + (int)(world_random(w) % 3));
 }
 
+/* What a policy could want of tasks that run, without much sense. */
+static int review(void *self, const shard_view *view, shard_task_id task, struct shard_decision *ret_decision)
+{
+    static const enum shard_decision_kind kinds[] = {SHARD_DECIDE_MOVE, SHARD_DECIDE_SPLIT, SHARD_DECIDE_REPLICATE};
+    struct world *w = &world;
+    (void)self;
+    (void)task;
+    if (world_unit(w) < 0.5)
+        return 0;
+    ret_decision->kind = kinds[world_random(w) % 3];
+    ret_decision->host = (shard_host_id)(world_random(w) % (uint64_t)shard_view_host_count(view));
+    ret_decision->parts = 2 + (int32_t)(world_random(w) % 3);
+    ret_decision->keep_units = world_unit(w) < 0.5 ? 0 : 1;
+    ret_decision->reason = SHARD_REASON_POLICY;
+    return 0;
+}
+
 static void many_retries(struct world *w)
 {
     for (int i = 0; i < SHARD_OUTCOME_COUNT; i++)
@@ -170,6 +191,13 @@ static void run_one(uint64_t seed, const char *policy, unsigned what)
     world.plan_stage = plan_stage;
     world.may_remake = (what & (DATA | HOSTS_VANISH)) == (DATA | HOSTS_VANISH);
     many_retries(&world);
+    struct shard_policy reviewing = *world.policy.port;
+    if ((what & REVIEWS) != 0) {
+        reviewing.review = review;
+        world.config.policy.port = &reviewing;
+    }
+    if (seed % 5 == 0)
+        world.executor.shrink = NULL;
     world.config.reattach_seconds = 2;
     world.config.memory_growth = 1; /* what asks for more than the hosts that are left is given up, rightly */
     draw_hosts(&world);
@@ -281,6 +309,22 @@ START_TEST(a_crash_is_survived_with_all_else_going_wrong)
 }
 END_TEST
 
+START_TEST(tasks_that_run_are_moved_split_and_replicated)
+{
+    run_many(50, REVIEWS | SPLITS);
+    run_many(50, REVIEWS | SPLITS | FAILURES | HOSTS_VANISH | DRAINS);
+    run_many(50, REVIEWS | SPLITS | DATA | HOSTS_VANISH | FAILURES);
+}
+END_TEST
+
+START_TEST(a_crash_amid_moves_splits_and_replicas_loses_and_doubles_nothing)
+{
+    run_many(70, REVIEWS | SPLITS | CRASHES);
+    run_many(70, REVIEWS | SPLITS | CRASHES | FAILURES | HOSTS_VANISH | STORE_LAGS | ODD_REATTACH | DRAINS);
+    run_many(70, REVIEWS | SPLITS | CRASHES | FAILURES | HOSTS_VANISH | STORE_LAGS | ODD_REATTACH | DATA);
+}
+END_TEST
+
 START_TEST(data_splits_and_lost_hosts_go_together)
 {
     run_many(150, FAILURES | HOSTS_VANISH | DATA | SPLITS);
@@ -300,6 +344,8 @@ int main(void)
     tcase_add_test(tcase, tasks_are_split_at_any_time);
     tcase_add_test(tcase, a_crash_at_any_step_loses_and_doubles_nothing);
     tcase_add_test(tcase, a_crash_is_survived_with_all_else_going_wrong);
+    tcase_add_test(tcase, tasks_that_run_are_moved_split_and_replicated);
+    tcase_add_test(tcase, a_crash_amid_moves_splits_and_replicas_loses_and_doubles_nothing);
     tcase_add_test(tcase, data_splits_and_lost_hosts_go_together);
     suite_add_tcase(suite, tcase);
     return suite_run(suite);

@@ -584,7 +584,7 @@ START_TEST(a_split_that_cannot_be_is_refused_with_the_reason)
     ck_assert_int_eq(shard_engine_split(world.engine, id, 9, 2), SHARD_ENOENT);
     ck_assert_int_eq(shard_engine_split(world.engine, id, 1, 2), SHARD_ESTATE);
     ck_assert_int_eq(shard_engine_split(world.engine, id, 0, 2), SHARD_ESTATE); /* placed already */
-    assert_message_has("only a ready one");
+    assert_message_has("has not started");
     ck_assert_int_eq(world_finish(&world, run), SHARD_RUN_DONE);
 }
 END_TEST
@@ -672,7 +672,7 @@ START_TEST(other_decisions_for_a_running_task_are_refused_and_logged)
 {
     static const enum shard_decision_kind kinds[] = {SHARD_DECIDE_REPLICATE, SHARD_DECIDE_SPLIT, SHARD_DECIDE_MOVE,
                                                      SHARD_DECIDE_MOVE};
-    static const int hosts[] = {1, 1, 77, 0}; /* of the moves: unknown, and where it is */
+    static const int hosts[] = {77, 1, 77, 0}; /* unknown; no units to share; unknown; where it is */
     run_reviewed(kinds[_i], hosts[_i]);
     ck_assert_int_eq(world.attempt_count, 1);
     ck_assert_int_eq(world_logged(&world, "decision-refused"), 1);
