@@ -51,6 +51,7 @@ struct shard_engine_config {
         cancel_grace_seconds; /* how long a cancelled attempt may take to end before its host counts as lost; 0: 120 */
     int32_t step_budget;      /* transitions per step, about; 0: 65,536 */
     int32_t max_events;       /* events kept when nobody pulls them; 0: 1,048,576. At the bound no new work is taken */
+    double most_quarantined;  /* share of the hosts that may be quarantined at once; 0: 0.5, at least one; -1: none */
 };
 
 /**
@@ -178,6 +179,16 @@ SHARD_API int shard_engine_host_drain(shard_engine *engine, shard_host_id host);
 SHARD_API int shard_engine_host_undrain(shard_engine *engine, shard_host_id host);
 SHARD_API int shard_engine_host_leave(shard_engine *engine, shard_host_id host);
 SHARD_API int shard_engine_host_lost(shard_engine *engine, shard_host_id host);
+
+/**
+ * Quarantines a host for a time, as a policy may with shard_view_quarantine(): the same rules hold. 0 seconds end it,
+ * as shard_engine_host_undrain() does.
+ *
+ * Returns 0.
+ * Errors: SHARD_ENOENT, SHARD_EINVAL (seconds), SHARD_EHOST (it is neither up nor quarantined), SHARD_ECAPACITY (the
+ * budget is spent, or no host would be left), SHARD_ENOMEM.
+ */
+SHARD_API int shard_engine_host_quarantine(shard_engine *engine, shard_host_id host, double seconds);
 
 /** A run as it is submitted. Zero is the default of each field. */
 struct shard_run_spec {

@@ -178,6 +178,18 @@ SHARD_API int shard_view_admits(const shard_view *view, shard_task_id task, shar
 SHARD_API double shard_view_staging_seconds(const shard_view *view, shard_task_id task, shard_host_id host);
 
 /**
+ * Asks that a host gets no new tasks for `seconds`; any function of a policy may call it. The engine sets the host to
+ * QUARANTINED at the end of its step. What runs there runs on. Asked again, it lasts so long from then; 0 ends it. The
+ * engine keeps a budget (most_quarantined) and at least one host up; when that one goes away and nothing runs, the host
+ * whose quarantine ends next is let out, with a warning.
+ *
+ * Returns 0.
+ * Errors: SHARD_ENOENT, SHARD_EINVAL (seconds), SHARD_EHOST (it is neither up nor quarantined), SHARD_ECAPACITY (the
+ * budget is spent, or no host would be left).
+ */
+SHARD_API int shard_view_quarantine(const shard_view *view, shard_host_id host, double seconds);
+
+/**
  * Makes the policy `round_robin`: tasks in the order of readiness, hosts in turn.
  *
  * End it with `handle.port->destroy(handle.self)`, after the engines that use it.

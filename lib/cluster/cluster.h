@@ -40,9 +40,11 @@ struct shard__host {
     int32_t *volumes;
     int32_t volume_count;
     enum shard_host_state state;
-    int32_t open_index;    /* place in the list of open hosts; -1: not in it */
-    int32_t dirty;         /* in the list of hosts whose change no policy has seen */
-    int32_t first_attempt; /* list of what runs here, kept by run/attempts; -1: none */
+    int32_t open_index;           /* place in the list of open hosts; -1: not in it */
+    int64_t quarantined_until_ns; /* monotonic; while QUARANTINED, or wished to be */
+    int32_t has_wish;             /* a policy wants it quarantined until then, or no more */
+    int32_t dirty;                /* in the list of hosts whose change no policy has seen */
+    int32_t first_attempt;        /* list of what runs here, kept by run/attempts; -1: none */
     int32_t has_sample;
     struct shard_sample sample;
     int64_t done;
@@ -65,7 +67,10 @@ struct shard__cluster {
     int32_t *dirty; /* ids of hosts that changed; room for all hosts */
     size_t dirty_capacity;
     int32_t dirty_count;
-    int64_t changes; /* counts whatever could let a waiting task start */
+    double most_quarantined; /* share of the hosts */
+    int32_t wish_count;      /* hosts with a wish that the engine has not carried out */
+    int64_t release_ns;      /* not later than the end of any quarantine */
+    int64_t changes;         /* counts whatever could let a waiting task start */
 };
 
 /* Begins with volume 0, "common". 0 or SHARD_ENOMEM. */
@@ -85,6 +90,12 @@ int shard__cluster_sample(struct shard__cluster *cluster, int32_t host, const st
                           int64_t now_ns);
 
 void shard__cluster_set_state(struct shard__cluster *cluster, int32_t host, enum shard_host_state state);
+
+/* Whether a host may be quarantined for so long: 0 or a negative code. */
+int shard__cluster_check_quarantine(const struct shard__cluster *cluster, int32_t host, double seconds);
+
+/* When a quarantine of so many seconds ends, at most 30 years from now; 0: at once. */
+int64_t shard__quarantine_end_ns(int64_t now_ns, double seconds);
 
 /* Whether a host has a free slot and the rest of a need now; whether it is large enough at all, were it empty. */
 int shard__host_admits(const struct shard__host *host, const struct shard__need *need);

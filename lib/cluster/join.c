@@ -25,6 +25,8 @@ int shard__cluster_init(struct shard__cluster *cluster, shard_context *context)
 {
     memset(cluster, 0, sizeof(*cluster));
     cluster->context = context;
+    cluster->most_quarantined = 0.5;
+    cluster->release_ns = INT64_MAX;
     struct shard_volume_spec common = {.struct_size = sizeof(common), .name = "common", .survives = 1};
     int32_t volume = shard__cluster_add_volume(cluster, &common);
     return volume < 0 ? volume : 0;

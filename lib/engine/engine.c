@@ -62,6 +62,9 @@ static int check_config(const struct shard_engine_config *config)
     if (!(config->lease_seconds >= 0) || !(config->memory_growth >= 0) || !(config->reattach_seconds >= 0) ||
         !(config->cancel_grace_seconds >= 0) || config->step_budget < 0 || config->max_events < 0)
         return shard__fail(SHARD_EINVAL, "engine config: a number is negative or NaN");
+    if (config->most_quarantined != -1 && !(config->most_quarantined >= 0 && config->most_quarantined <= 1))
+        return shard__fail(SHARD_EINVAL, "engine config: most_quarantined is %g, expected 0 to 1, or -1",
+                           config->most_quarantined);
     return 0;
 }
 
@@ -102,6 +105,7 @@ static int take_config(struct shard_engine *engine, const struct shard_engine_co
     engine->policy_self = config->policy.self;
     engine->rules.memory_growth = config->memory_growth == 0 ? 2 : config->memory_growth;
     engine->rules.cancel_grace_ns = seconds_or(config->cancel_grace_seconds, 120);
+    engine->cluster.most_quarantined = config->most_quarantined == 0 ? 0.5 : config->most_quarantined;
     engine->lease_ns = seconds_or(config->lease_seconds, 15);
     engine->reattach_ns = seconds_or(config->reattach_seconds, 60);
     engine->step_budget = config->step_budget == 0 ? 65536 : config->step_budget;
@@ -206,6 +210,8 @@ static void take_wake(struct shard_engine *engine)
 static void arm_timer(struct shard_engine *engine)
 {
     int64_t next = engine->attempts.next_deadline_ns;
+    if (engine->cluster.release_ns < next)
+        next = engine->cluster.release_ns;
     for (int32_t i = 0; i < engine->order_count; i++) {
         int64_t of_member = shard__member_next_ns(engine, &engine->members[engine->order[i]]);
         if (of_member < next)
@@ -234,6 +240,8 @@ static int step_once(struct shard_engine *engine, int32_t *ret_progress)
         status = shard__expire_attempts(engine);
     for (int32_t i = 0; i < engine->order_count && status == 0; i++)
         status = shard__member_step(engine, engine->order[i], ret_progress);
+    if (status == 0)
+        status = shard__keep_quarantines(engine);
     if (status == 0)
         status = shard__call_samples(engine);
     int carried = shard__carry_out(engine);

@@ -179,6 +179,10 @@ int shard__expire_attempts(struct shard_engine *engine);
 /* Ends every attempt on a host, whose state was set before. */
 int shard__end_attempts_on(struct shard_engine *engine, int32_t host, int lost);
 
+/* ---- hosts.c ---- */
+/* Carries out what policies wish of hosts, and ends quarantines whose time is over. */
+int shard__keep_quarantines(struct shard_engine *engine);
+
 /* ---- query.c ---- */
 /* The member of an id that the caller gave; NULL with SHARD_ENOENT. */
 struct shard__member *shard__engine_member(const struct shard_engine *engine, int32_t run);

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Hosts and volumes of an engine, as the application brings, describes and takes them away. */
 
+#include <stdio.h>
+
 #include "base/context.h"
 #include "base/error.h"
 #include "engine/engine.h"
@@ -117,6 +119,75 @@ int shard_engine_host_undrain(shard_engine *engine, shard_host_id host)
     if (engine->cluster.hosts[host].state >= SHARD_HOST_LEFT)
         return refuse(engine, host, "undrained");
     return set_state(engine, host, SHARD_HOST_UP);
+}
+
+static int set_quarantine(struct shard_engine *engine, int32_t id, int64_t until_ns)
+{
+    struct shard__cluster *cluster = &engine->cluster;
+    struct shard__host *host = &cluster->hosts[id];
+    enum shard_host_state wanted = until_ns > 0 ? SHARD_HOST_QUARANTINED : SHARD_HOST_UP;
+    int may_change = host->state == SHARD_HOST_UP || host->state == SHARD_HOST_QUARANTINED;
+    if (may_change && host->state != wanted && set_state(engine, id, wanted) < 0)
+        return SHARD_ENOMEM;
+    cluster->wish_count -= host->has_wish;
+    host->has_wish = 0;
+    host->quarantined_until_ns = may_change ? until_ns : 0;
+    if (until_ns > 0 && until_ns < cluster->release_ns)
+        cluster->release_ns = until_ns;
+    return 0;
+}
+
+/* Nobody is up and nothing runs, so that only time would change that: the host that would come back first does now. */
+static int let_one_out(struct shard_engine *engine)
+{
+    const struct shard__cluster *cluster = &engine->cluster;
+    int32_t first = -1;
+    for (int32_t id = 0; id < cluster->host_count; id++) {
+        const struct shard__host *host = &cluster->hosts[id];
+        if (host->state == SHARD_HOST_UP)
+            return 0;
+        if (host->state == SHARD_HOST_QUARANTINED &&
+            (first < 0 || host->quarantined_until_ns < cluster->hosts[first].quarantined_until_ns))
+            first = id;
+    }
+    if (first < 0 || set_quarantine(engine, first, 0) < 0)
+        return first < 0 ? 0 : SHARD_ENOMEM;
+    char message[256];
+    snprintf(message, sizeof(message), "host '%.100s' is let out of quarantine: no other host is up",
+             cluster->hosts[first].name);
+    shard__engine_warn(engine, -1, -1, SHARD_EHOST, "least-bad-host", message);
+    return 0;
+}
+
+int shard__keep_quarantines(struct shard_engine *engine)
+{
+    struct shard__cluster *cluster = &engine->cluster;
+    if (cluster->release_ns != INT64_MAX && cluster->open_count == 0 && engine->attempts.active == 0 &&
+        let_one_out(engine) < 0)
+        return SHARD_ENOMEM;
+    if (cluster->wish_count == 0 && engine->now_ns < cluster->release_ns)
+        return 0;
+    int status = 0;
+    cluster->release_ns = INT64_MAX;
+    for (int32_t id = 0; id < cluster->host_count; id++) {
+        const struct shard__host *host = &cluster->hosts[id];
+        int is_over = host->state == SHARD_HOST_QUARANTINED && host->quarantined_until_ns <= engine->now_ns;
+        if ((host->has_wish || is_over) && set_quarantine(engine, id, is_over ? 0 : host->quarantined_until_ns) < 0)
+            status = SHARD_ENOMEM;
+        if (host->state == SHARD_HOST_QUARANTINED && host->quarantined_until_ns < cluster->release_ns)
+            cluster->release_ns = host->quarantined_until_ns;
+    }
+    return status;
+}
+
+int shard_engine_host_quarantine(shard_engine *engine, shard_host_id host, double seconds)
+{
+    int status = check_host(engine, host);
+    if (status == 0)
+        status = shard__cluster_check_quarantine(&engine->cluster, host, seconds);
+    if (status < 0)
+        return status;
+    return set_quarantine(engine, host, shard__quarantine_end_ns(shard__now_ns(engine->context), seconds));
 }
 
 /* What lay on volumes that are gone with the host. */

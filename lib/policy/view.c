@@ -102,6 +102,21 @@ int shard_view_admits(const shard_view *view, shard_task_id task, shard_host_id 
     return shard__view_admits(view, &need, host);
 }
 
+int shard_view_quarantine(const shard_view *view, shard_host_id host, double seconds)
+{
+    shard__clear_error();
+    int status = check_host(view, host);
+    if (status == 0)
+        status = shard__cluster_check_quarantine(view->wishes, host, seconds);
+    if (status < 0)
+        return status;
+    struct shard__host *wished = &view->wishes->hosts[host];
+    view->wishes->wish_count += !wished->has_wish;
+    wished->has_wish = 1;
+    wished->quarantined_until_ns = shard__quarantine_end_ns(view->now_ns, seconds);
+    return 0;
+}
+
 double shard_view_staging_seconds(const shard_view *view, shard_task_id task, shard_host_id host)
 {
     if (check_host(view, host) < 0 || check_task(view, task) < 0)

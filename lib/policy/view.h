@@ -44,6 +44,7 @@ struct shard__view_tasks {
 
 struct shard_view {
     const struct shard__cluster *cluster;
+    struct shard__cluster *wishes; /* the same, for what a policy may wish of hosts */
     const struct shard_workflow *workflow;
     const struct shard__view_tasks *tasks;
     const void *run;

@@ -86,6 +86,7 @@ int shard__run_take_workflow(struct shard__run *run, shard_workflow *workflow, i
 {
     run->workflow = shard_workflow_ref(workflow);
     run->view = (struct shard_view){.cluster = run->cluster,
+                                    .wishes = run->cluster,
                                     .workflow = workflow,
                                     .tasks = &shard__run_view_tasks,
                                     .run = run,

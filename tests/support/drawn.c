@@ -172,6 +172,7 @@ static int garbage_place(void *self, const shard_view *view, shard_task_id task,
     (void)shard_view_task(view, draw_int(garbage), &other);
     (void)shard_view_admits(view, task, draw_int(garbage));
     (void)shard_view_staging_seconds(view, draw_int(garbage), draw_int(garbage));
+    (void)shard_view_quarantine(view, draw_int(garbage), draw_number(garbage));
     return answer(garbage, ret_decision);
 }
 
