@@ -47,11 +47,13 @@ check-valgrind: ## the tests under valgrind
 	@$(MAKE) --no-print-directory build
 	@$(MESON_TEST) -C $(BUILD) --setup valgrind
 
-check-kill: ## kill -9 shardrun at random moments of RUNS runs from SEED, with containers and with processes
+check-kill: ## kill -9 shardrun at random moments of RUNS runs from SEED, amid splits and moves too; containers, processes
 	@.ci/setup build run test
 	@$(MAKE) --no-print-directory build
 	@tests/campaign/kill.py $(BUILD)/examples/shardrun/shardrun --seed $(SEED) --runs $(RUNS)
 	@tests/campaign/kill.py $(BUILD)/examples/shardrun/shardrun --seed $(SEED) --runs $(RUNS) --executor process --longest 5
+	@tests/campaign/kill.py $(BUILD)/examples/shardrun/shardrun --seed $(SEED) --runs $(RUNS) --splits --tasks 8 --kills 3 --longest 3
+	@tests/campaign/kill.py $(BUILD)/examples/shardrun/shardrun --seed $(SEED) --runs $(RUNS) --splits --tasks 8 --kills 3 --longest 3 --executor process
 
 check-cgroup2: ## the tests of launching on a system with cgroup v2 only, if need be in a kernel of its own
 	@.ci/setup build run test cgroup2

@@ -15,6 +15,7 @@
 #include "files.h"
 #include "outcome.h"
 #include "progress.h"
+#include "shrink.h"
 #include "stage.h"
 
 enum { PROGRESS_INTERVAL_MS = 200 };
@@ -31,7 +32,9 @@ struct attempt {
     bool cancelled;
     enum shard_cancel_reason cancel_reason;
     bool has_units; /* more than one: it may tell its progress */
-    int64_t units_told;
+    struct progress progress;
+    struct shrink shrink;
+    bool is_awaited; /* the engine waits for the answer to a shrink; one of an earlier process does not any more */
 };
 
 static void attempt_free(struct attempt *attempt)
@@ -95,13 +98,37 @@ static void remove_leftovers(const struct attempt *attempt)
     free(problem);
 }
 
+static void answer_shrink(struct attempt *attempt)
+{
+    if (attempt->is_awaited && shard_sink_shrunk(attempt->sink, attempt->token, attempt->shrink.range) == SHARD_ENOMEM)
+        exit(cli_library_error("no memory left; `shardrun resume` goes on"));
+    attempt->is_awaited = false;
+}
+
+/* What the command has told since; also whether it has agreed to do less. */
 static void look_at_progress(struct attempt *attempt)
 {
     struct progress progress;
-    if (!progress_read(attempt->data.directory, &progress) || progress.done == attempt->units_told)
+    if (!progress_read(attempt->data.directory, &progress))
         return;
-    attempt->units_told = progress.done;
-    (void)shard_sink_progress(attempt->sink, attempt->token, progress.done); /* news: the next is as good */
+    if (progress.done != attempt->progress.done)
+        (void)shard_sink_progress(attempt->sink, attempt->token, progress.done); /* news: the next is as good */
+    attempt->progress = progress;
+    if (shrink_answered(&attempt->shrink, attempt->directory, &progress))
+        answer_shrink(attempt);
+}
+
+/* A command that agreed to do less has to have done just that, and what it made is a part. */
+static void check_shrunk(struct attempt *attempt, struct verdict *verdict)
+{
+    if (attempt->shrink.depth == 0 || verdict->outcome != SHARD_OUTCOME_DONE)
+        return;
+    attempt_data_first_part(&attempt->data, attempt->executor->work, attempt->shrink.depth);
+    if (attempt->progress.done == attempt->shrink.range)
+        return;
+    *verdict = (struct verdict){SHARD_OUTCOME_TASK_ERROR,
+                                need_printf("the command agreed to do %lld units, and has told that %lld are done",
+                                            (long long)attempt->shrink.range, (long long)attempt->progress.done)};
 }
 
 static void on_progress_timer(uv_timer_t *timer)
@@ -140,7 +167,9 @@ static void on_ended(uv_poll_t *poll, int status, int events)
         return;
     if (attempt->has_units)
         look_at_progress(attempt);
+    answer_shrink(attempt); /* when it ended without having answered, it has done all */
     struct verdict verdict = verdict_of(&result, attempt->directory, attempt->cancelled, attempt->cancel_reason);
+    check_shrunk(attempt, &verdict);
     if (verdict.outcome == SHARD_OUTCOME_DONE)
         put_in_place(attempt, &verdict);
     remove_leftovers(attempt);
@@ -150,6 +179,7 @@ static void on_ended(uv_poll_t *poll, int status, int events)
                                     .seconds = result.wall_seconds,
                                     .cpu_seconds = result.cpu_seconds,
                                     .max_memory_bytes = (int64_t)result.max_memory_bytes,
+                                    .units_done = attempt->shrink.depth > 0 ? attempt->shrink.range : 0,
                                     .message = verdict.message};
     answer_end(attempt->sink, attempt->token, &end);
     free(verdict.message);
@@ -169,7 +199,8 @@ static void watch(struct executor *executor, shard_sink *sink, shard_token token
     attempt->data = *data;
     *data = (struct attempt_data){0};
     attempt->poll.data = attempt;
-    attempt->has_units = start->unit_end - start->unit_begin > 1;
+    shrink_restore(&attempt->shrink, attempt->directory, start->unit_end - start->unit_begin);
+    attempt->has_units = start->unit_end - start->unit_begin > 1 || attempt->shrink.depth > 0;
     if (attempt->has_units)
         watch_progress(executor);
     attempt->next = executor->attempts;
@@ -257,6 +288,33 @@ static void cancel_attempt(void *self, shard_token token, enum shard_cancel_reas
     }
 }
 
+static int shrink_attempt(void *self, shard_sink *sink, shard_token token, int64_t units, int32_t depth)
+{
+    struct executor *executor = self;
+    struct attempt *attempt = executor->attempts;
+    (void)sink;
+    while (attempt != NULL && attempt->token != token)
+        attempt = attempt->next;
+    if (attempt == NULL || attempt->cancelled)
+        return SHARD_ENOENT;
+    if (attempt->has_units)
+        look_at_progress(attempt);
+    if (!attempt->progress.looks)
+        return SHARD_ESTATE; /* it does not look for limits; to end it would lose what it has done */
+    attempt->is_awaited = true;
+    if (units >= attempt->shrink.range) { /* agreed to before, and not known to the engine any more */
+        answer_shrink(attempt);
+        return 0;
+    }
+    char *problem = NULL;
+    int status = shrink_ask(&attempt->shrink, attempt->directory, attempt->data.directory, units, depth, &problem);
+    if (status < 0)
+        cli_warning("%s", problem);
+    free(problem);
+    attempt->is_awaited = status == 0;
+    return status < 0 ? SHARD_EIO : 0;
+}
+
 static int stage_data(void *self, shard_sink *sink, shard_token token, const struct shard_stage *stage)
 {
     struct executor *executor = self;
@@ -298,6 +356,7 @@ const struct shard_executor executor_port = {
     .cancel = cancel_attempt,
     .stage = stage_data,
     .reattach = reattach_attempt,
+    .shrink = shrink_attempt,
 };
 
 int executor_running(const struct executor *executor)

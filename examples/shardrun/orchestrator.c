@@ -13,6 +13,7 @@
 
 #include "cli.h"
 #include "files.h"
+#include "restless.h"
 
 /* The library's log. Warnings are for everyone, the rest for --verbose. Any thread. */
 static void on_log(void *self, enum shard_log_level level, const char *id, const char *message)
@@ -94,7 +95,10 @@ static int open_engine(struct orchestrator *orchestrator)
 {
     const struct run_options *options = orchestrator->options;
     char host[HOST_NAME_MAX + 1] = "localhost";
-    if (shard_policy_by_name(orchestrator->context, options->policy, &orchestrator->policy) < 0)
+    int made = strcmp(options->policy, RESTLESS) == 0
+                   ? restless_policy(orchestrator->context, &orchestrator->policy)
+                   : shard_policy_by_name(orchestrator->context, options->policy, &orchestrator->policy);
+    if (made < 0)
         return cli_library_error("--policy");
     gethostname(host, sizeof host - 1);
     char *owner = need_printf("%s:%ld", host, (long)getpid());

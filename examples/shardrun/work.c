@@ -94,17 +94,14 @@ int work_check_inputs(const struct work *work, const shard_workflow *workflow, c
     return 0;
 }
 
-/* ".part2.part0" for the subtask "name/2/0": what its outputs' names end with. "" for a whole task. */
+/* ".part2.part0" for the part "2/0": what its outputs' names end with. "" for a whole task. */
 static char *part_suffix(const struct shard_start *start)
 {
-    struct shard_task_info info = {.struct_size = sizeof info};
     struct text text = {0};
-    shard_workflow_task(start->workflow, start->workflow_task, &info);
-    const char *rest = start->task_name;
-    if (strncmp(rest, info.name, strlen(info.name)) == 0) {
-        rest += strlen(info.name);
-        for (const char *p = rest; *p == '/'; p += 1 + strcspn(p + 1, "/"))
-            text_printf(&text, ".part%.*s", (int)strcspn(p + 1, "/"), p + 1);
+    for (const char *p = start->part; *p != '\0'; p += strspn(p, "/")) {
+        int length = (int)strcspn(p, "/");
+        text_printf(&text, ".part%.*s", length, p);
+        p += length;
     }
     return text_take(&text);
 }
@@ -171,7 +168,22 @@ void attempt_data_init(struct attempt_data *data, const struct work *work, const
     find_inputs(data, work, start);
     find_outputs(data, work, start, volume, suffix);
     free(directory);
-    free(suffix);
+    data->suffix = suffix;
+}
+
+void attempt_data_first_part(struct attempt_data *data, const struct work *work, int depth)
+{
+    for (size_t i = 0; i < data->output_count; i++) {
+        struct output_file *output = &data->outputs[i];
+        struct text target = {0};
+        char *whole = work_made_path(work, COMMON_VOLUME, output->name);
+        text_printf(&target, "%s%s", whole, data->suffix);
+        for (int level = 0; level < depth; level++)
+            text_puts(&target, ".part0");
+        free(whole);
+        free(output->target);
+        output->target = text_take(&target);
+    }
 }
 
 void attempt_data_clear(struct attempt_data *data)
@@ -183,6 +195,7 @@ void attempt_data_clear(struct attempt_data *data)
     }
     free(data->outputs);
     free(data->directory);
+    free(data->suffix);
     named_paths_clear(&data->inputs);
     named_paths_clear(&data->parts);
     *data = (struct attempt_data){0};

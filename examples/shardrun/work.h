@@ -36,6 +36,7 @@ struct output_file {
 
 struct attempt_data {
     char *directory; /* of what it writes */
+    char *suffix;    /* of the names of its outputs: "" for a whole task */
     struct named_paths inputs;
     struct named_paths parts;
     struct output_file *outputs;
@@ -56,6 +57,8 @@ int work_check_inputs(const struct work *work, const shard_workflow *workflow, c
 /* Says where an attempt reads and writes. End it with attempt_data_clear. */
 void attempt_data_init(struct attempt_data *data, const struct work *work, const struct shard_start *start);
 void attempt_data_clear(struct attempt_data *data);
+/* From now on its outputs are the first part, of the first part, ... `depth` times, of what it was started for. */
+void attempt_data_first_part(struct attempt_data *data, const struct work *work, int depth);
 /* The name of the first input that is not there; NULL: all are. */
 const char *attempt_data_missing(const struct attempt_data *data);
 

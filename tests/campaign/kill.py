@@ -5,7 +5,7 @@ Each task writes a line to a ledger of its own when it begins and when it ends; 
 run: every task has ended once (none lost, none completed twice), and no attempt began more than once (what ran when
 shardrun was killed was adopted, not run again).
 
-usage: kill.py SHARDRUN [--executor container|process] [--runs N] [--tasks N] [--seed N] [--kills N]
+usage: kill.py SHARDRUN [--executor container|process] [--runs N] [--tasks N] [--seed N] [--kills N] [--splits]
 """
 
 import argparse
@@ -35,6 +35,45 @@ def write_workflow(path, ledger, count, chance):
     path.write_text(json.dumps({"format": "libshard-workflow", "version": 1, "name": "killed", "tasks": tasks}))
 
 
+# A command that shares: before each unit it looks for a limit, and tells what it has done and seen. What it made is a
+# list of its units.
+SHARING = """n=0; seen=0; i={begin}; : > {output}
+while [ $i -lt {end} ]; do
+  [ -f "${SHARD_LIMIT:-/none}" ] && seen=$(cat "$SHARD_LIMIT")
+  echo "$n $seen" >> "${SHARD_PROGRESS:-/dev/null}"
+  [ $seen -gt 0 ] && [ $n -ge $seen ] && break
+  sleep 0.0%d; echo $i >> {output}; i=$((i+1)); n=$((n+1))
+done
+echo "$n $seen" >> "${SHARD_PROGRESS:-/dev/null}"
+printf '%%s %%s end\\n' $SHARD_TASK $SHARD_ATTEMPT >> '%s'
+"""
+UNITS = 60
+
+
+def write_divisible(path, ledger, count, chance):
+    """Divisible tasks, some of which follow others; their merge step puts the lists of the parts together."""
+    tasks = []
+    for i in range(count):
+        inputs = [f"d{chance.randrange(i)}"] if i > 4 else []
+        command = SHARING % (chance.randrange(3, 10), ledger)
+        tasks.append({"name": f"t{i}", "inputs": inputs, "outputs": [f"d{i}"], "units": UNITS, "has_merge": True,
+                      "min_units": 2, "payload": {"command": command, "merge": "cat {parts} > {output}"}})
+    path.write_text(json.dumps({"format": "libshard-workflow", "version": 1, "name": "shared", "tasks": tasks}))
+
+
+def check_units(directory, ledger, count):
+    """Each task has each of its units once, whoever did it."""
+    for i in range(count):
+        made = directory / "runs/r/work/common" / f"d{i}"
+        units = collections.Counter(map(int, made.read_text().split()))
+        lost = [unit for unit in range(UNITS) if units[unit] == 0]
+        doubled = [unit for unit in range(UNITS) if units[unit] > 1]
+        assert not lost, f"lost units of t{i}: {lost}"
+        assert not doubled, f"units of t{i} that count twice: {doubled}"
+        assert sum(units.values()) == UNITS, f"t{i} has units that it should not have"
+    return sum(1 for line in ledger.read_text().splitlines() if line.endswith("end"))
+
+
 def call(command, directory, chance, longest):
     """Starts shardrun and kills it after a random time, unless it ends before. Returns its exit code, None: killed."""
     with open(directory / "out", "ab") as out:
@@ -50,10 +89,11 @@ def call(command, directory, chance, longest):
 def run_once(options, directory, chance):
     ledger = directory / "ledger"
     ledger.touch()
-    write_workflow(directory / "w.json", ledger, options.tasks, chance)
+    write = write_divisible if options.splits else write_workflow
+    write(directory / "w.json", ledger, options.tasks, chance)
     common = ["--store", directory / "s.db", "--quiet", "--no-report"]
     run = [options.shardrun, "run", "w.json", "--run", "r", "--executor", options.executor, "--hosts", "4",
-           "--mount", ledger, *common]
+           "--mount", ledger, *common, *(["--policy", "restless"] if options.splits else [])]
     resume = [options.shardrun, "resume", "r", *common]
     until = time.monotonic() + DEADLINE
     code, killed = call(run, directory, chance, options.longest), 0
@@ -66,7 +106,7 @@ def run_once(options, directory, chance):
             code = call(run, directory, chance, options.longest)
         else:
             code = call(resume, directory, chance, options.longest if killed < options.kills else None)
-    return killed, check(ledger, options.tasks)
+    return killed, check_units(directory, ledger, options.tasks) if options.splits else check(ledger, options.tasks)
 
 
 def check(ledger, count):
@@ -89,6 +129,7 @@ def main():
     parser.add_argument("--tasks", type=int, default=200)
     parser.add_argument("--kills", type=int, default=1, help="in each run")
     parser.add_argument("--longest", type=float, default=15, help="seconds before a kill, at most")
+    parser.add_argument("--splits", action="store_true", help="divisible tasks, moved, split and replicated at random")
     parser.add_argument("--seed", type=int, default=1)
     options = parser.parse_args()
     failed = kills = 0
