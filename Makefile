@@ -13,10 +13,10 @@ SANITIZE = -Db_sanitize=address,undefined -Db_lundef=false
 MESON_TEST = meson test --no-rebuild --print-errorlogs
 
 # Where tests are run, what they need must be there; elsewhere they are built if it is.
-check check-asan check-valgrind check-kill check-cgroup2 fuzz-smoke lint tidy: export TESTS = enabled
+check check-asan check-valgrind check-kill check-sim check-cgroup2 fuzz-smoke lint tidy: export TESTS = enabled
 
 .DEFAULT_GOAL := build
-.PHONY: build setup demo check check-asan check-valgrind check-cgroup2 check-kill bench bench-accuracy fuzz-smoke lint tidy format docs install clean help
+.PHONY: build setup demo check check-asan check-valgrind check-cgroup2 check-kill bench bench-accuracy bench-outcome check-sim fuzz-smoke lint tidy format docs install clean help
 
 build: ## build into build/ (the default)
 	@.ci/setup build
@@ -60,6 +60,11 @@ check-cgroup2: ## the tests of launching on a system with cgroup v2 only, if nee
 	@$(MAKE) --no-print-directory build
 	@tests/campaign/cgroup2 $(BUILD)
 
+check-sim: ## 10^6 random decisions, rubbish among them, on simulated clusters from SEED; every invariant checked
+	@.ci/setup build test
+	@$(MAKE) --no-print-directory build
+	@$(BUILD)/tests/sim_test_fuzzer $(SEED) 1000000
+
 bench: ## run the programs behind README's figures
 	@.ci/setup build run bench
 	@$(MAKE) --no-print-directory build
@@ -69,6 +74,11 @@ bench-accuracy: ## how well failures are forecast; FAILURES="TABLE..." for other
 	@.ci/setup build run bench
 	@$(MAKE) --no-print-directory build
 	@bench/accuracy $(BUILD)/examples/shardrun/shardrun $(FAILURES)
+
+bench-outcome: ## what policies are worth on simulated clusters; OUTCOME="--seeds 1-5 --scenarios sick10 FILE..." for others
+	@.ci/setup build run bench
+	@$(MAKE) --no-print-directory build
+	@bench/outcome $(BUILD)/examples/shardrun/shardrun $(OUTCOME)
 
 fuzz-smoke: ## each fuzz target for SECONDS_PER_TARGET seconds, from SEED
 	@.ci/setup build test fuzz

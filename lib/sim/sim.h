@@ -48,7 +48,7 @@ struct shard__sim_attempt {
     int32_t generation;     /* of the event that ends it */
     float frailty;
     int64_t need_bytes;
-    int64_t units, unit_begin;
+    int64_t units, unit_begin, told; /* told: units that progress was told of */
     double work; /* with overhead */
     double overhead;
     double done;    /* of the work, when it was last updated */
