@@ -22,6 +22,7 @@ static const struct argp_option options[] = {
     {"seeds", 'S', "FIRST-LAST", 0, "once with each of these seeds (1-1)", 0},
     {"jobs", 'j', "N", 0, "use so many processes (one for each CPU)", 0},
     {"json", 'J', NULL, 0, "one JSON object a line for each workflow, policy and seed", 0},
+    {"verbose", 'v', NULL, 0, "say which tasks are given up, and why, and show the library's log", 0},
     {0}};
 
 struct simulate_options {
@@ -81,6 +82,9 @@ static error_t parse(int key, char *argument, struct argp_state *state)
         return 0;
     case 'J':
         simulate->json = true;
+        return 0;
+    case 'v':
+        simulate->verbose = true;
         return 0;
     case ARGP_KEY_ARG:
         all->files = need_resized(all->files, (size_t)all->file_count + 1, sizeof *all->files);
@@ -208,6 +212,13 @@ static void clear(struct simulate_options *all)
     shard_context_free(simulate->context);
 }
 
+static void show_log(void *self, enum shard_log_level level, const char *id, const char *message)
+{
+    (void)self;
+    if (level <= SHARD_LOG_WARNING)
+        fprintf(stderr, "%s: %s\n", id, message);
+}
+
 int cmd_simulate(int argc, char **argv)
 {
     static const struct argp argp = {
@@ -225,7 +236,8 @@ int cmd_simulate(int argc, char **argv)
         simulate->policies = need_zeroed(1, sizeof *simulate->policies);
         simulate->policies[simulate->policy_count++] = need_printf("least_loaded");
     }
-    if (shard_context_new(NULL, &simulate->context) < 0)
+    struct shard_context_config config = {.struct_size = sizeof config, .log = simulate->verbose ? show_log : NULL};
+    if (shard_context_new(&config, &simulate->context) < 0)
         return cli_library_error("");
     int code = load(&all);
     if (code == CLI_DONE) {

@@ -27,6 +27,7 @@ struct simulate {
     int workflow_count;
     int jobs; /* child processes */
     bool json;
+    bool verbose;
 };
 
 /* One line of the output. */

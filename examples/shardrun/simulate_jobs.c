@@ -27,6 +27,14 @@ void simulate_line_of(const struct simulate *simulate, int line, int *ret_workfl
     *ret_workflow = line / simulate->policy_count / seeds;
 }
 
+static void show_event(void *self, const struct shard_event *event)
+{
+    (void)self;
+    if (event->kind == SHARD_EVENT_TASK_CHANGED && event->state == SHARD_TASK_FAILED)
+        fprintf(stderr, "task %d is given up after attempt %d: %s, %s\n", event->task, event->attempt,
+                shard_outcome_text((int)event->outcome), shard_reason_text((int)event->reason));
+}
+
 static void simulate_line(const struct simulate *simulate, int line, struct simulate_line *ret_line)
 {
     struct simulate_policy policy;
@@ -45,7 +53,8 @@ static void simulate_line(const struct simulate *simulate, int line, struct simu
                                       .policy = policy.handle,
                                       .seed = (uint64_t)seed,
                                       .hosts = simulate->hosts,
-                                      .engine = &policy.engine};
+                                      .engine = &policy.engine,
+                                      .on_event = simulate->verbose ? show_event : NULL};
     ret_line->status =
         shard_simulate(simulate->context, simulate->workflows[workflow].workflow, &config, &ret_line->result);
     if (ret_line->status < 0) {

@@ -306,11 +306,38 @@ static int stage(void *self, shard_sink *sink, shard_token token, const struct s
     return shard__sim_push(sim, scenario->latency_seconds + bytes / scenario->bytes_per_second * slower, &event);
 }
 
+/* The attempt does fewer units from now on: those that it has begun, at least. */
+static int shrink(void *self, shard_sink *sink, shard_token token, int64_t units, int32_t depth)
+{
+    struct shard__sim *sim = self;
+    (void)depth;
+    int32_t at = shard__intmap_find(&sim->attempt_of, token);
+    if (at < 0)
+        return shard__fail(SHARD_ENOENT, "the attempt has ended");
+    struct shard__sim_attempt *attempt = &sim->attempts[at];
+    catch_up(sim, attempt);
+    int64_t begun = units_done(sim, attempt) + 1, kept = units > begun ? units : begun;
+    if (kept < attempt->units) {
+        double of_units = (attempt->work - attempt->overhead) / (double)attempt->units;
+        attempt->work = attempt->overhead + of_units * (double)kept;
+        attempt->units = kept;
+        if (attempt->ends_at >= attempt->work) { /* a failure that was still to come does not come any more */
+            attempt->ends_at = attempt->work;
+            attempt->outcome = SHARD_OUTCOME_DONE;
+        }
+        if (schedule(sim, at) < 0)
+            return SHARD_ENOMEM;
+    }
+    sim->answered = 1;
+    return shard_sink_shrunk(sink, token, attempt->units);
+}
+
 const struct shard_executor shard__sim_executor = {.struct_size = sizeof(struct shard_executor),
                                                    .name = "simulated",
                                                    .start = start,
                                                    .cancel = cancel,
-                                                   .stage = stage};
+                                                   .stage = stage,
+                                                   .shrink = shrink};
 
 void shard__sim_attempts_free(struct shard__sim *sim)
 {
