@@ -20,6 +20,7 @@
 #include <stdint.h>
 
 #include <shard/executor.h>
+#include <shard/history.h>
 #include <shard/policy.h>
 #include <shard/store.h>
 
@@ -52,6 +53,12 @@ struct shard_engine_config {
     int32_t step_budget;      /* transitions per step, about; 0: 65,536 */
     int32_t max_events;       /* events kept when nobody pulls them; 0: 1,048,576. At the bound no new work is taken */
     double most_quarantined;  /* share of the hosts that may be quarantined at once; 0: 0.5, at least one; -1: none */
+    struct shard_predictor_handle predictor; /* port NULL: the prior over what the engine remembers, once a policy asks.
+                                                Its schema, if it has one, is that of shard_history_schema() and then
+                                                the columns of `features`. Step waits for it: a call that takes more
+                                                than 0.1 s is logged, once */
+    const struct shard_feature_source *features; /* columns of your own; NULL: none */
+    void *features_self;
 };
 
 /**

@@ -22,6 +22,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include <shard/predictor.h>
 #include <shard/record.h>
 
 SHARD_BEGIN
@@ -188,6 +189,19 @@ SHARD_API double shard_view_staging_seconds(const shard_view *view, shard_task_i
  * budget is spent, or no host would be left).
  */
 SHARD_API int shard_view_quarantine(const shard_view *view, shard_host_id host, double seconds);
+
+/**
+ * Forecasts a task on some hosts: probability of failure, seconds, evidence; `ret` has arrays with room for `count`.
+ *
+ * The engine's predictor is asked about all of them in one call, or the prior when it has none, or when that one fails:
+ * there is always an answer, and NaN is one. What is asked of hosts that have not changed since is cheap. A policy that
+ * asks makes the engine remember how attempts end from then on; to ask about 0 hosts in attach is enough for that.
+ *
+ * Returns 0.
+ * Errors: SHARD_ENOENT, SHARD_EINVAL (a negative count), SHARD_ENOMEM.
+ */
+SHARD_API int shard_view_forecast(const shard_view *view, shard_task_id task, const shard_host_id *hosts, int32_t count,
+                                  const struct shard_forecasts *ret);
 
 /**
  * Makes the policy `round_robin`: tasks in the order of readiness, hosts in turn.

@@ -149,7 +149,7 @@ struct shard_record {
     float p_fail;         /* forecast that the decision stood on; NaN: not known */
     float value;          /* of the reason */
     float limit;          /* of the reason */
-    float seconds;        /* of the attempt that ended, or until the back-off is over */
+    float seconds;        /* of the attempt that ended, or until the back-off is over; of a start: as forecast */
     shard_task_id parent; /* -1: not a subtask */
     int64_t unit_begin;
     int64_t unit_end;

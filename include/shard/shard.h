@@ -24,6 +24,7 @@
 #include <shard/error.h>
 #include <shard/executor.h>
 #include <shard/forest.h>
+#include <shard/history.h>
 #include <shard/host.h>
 #include <shard/policy.h>
 #include <shard/predictor.h>

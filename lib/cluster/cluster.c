@@ -9,6 +9,7 @@
 static void host_changed(struct shard__cluster *cluster, int32_t id)
 {
     struct shard__host *host = &cluster->hosts[id];
+    host->changes++;
     int open = host->state == SHARD_HOST_UP && host->running < host->slots;
     if (open && host->open_index < 0) {
         host->open_index = cluster->open_count;

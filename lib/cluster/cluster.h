@@ -49,6 +49,7 @@ struct shard__host {
     struct shard_sample sample;
     int64_t done;
     int64_t failures;
+    uint32_t changes; /* counts what happened to this host; may wrap */
 };
 
 struct shard__cluster {

@@ -171,6 +171,7 @@ static int32_t put_host(struct shard__cluster *cluster, struct shard__host *host
         host->first_attempt = before->first_attempt;
         host->done = before->done;
         host->failures = before->failures;
+        host->changes = before->changes + 1;
         /* The name stays where it was: samples that wait to be stored point to it. */
         char *name = host->name;
         host->name = before->name;

@@ -131,11 +131,15 @@ int shard_engine_new(shard_context *context, const struct shard_engine_config *g
     engine->first_free_call = -1;
     engine->armed_ns = INT64_MAX;
     engine->effects.context = context;
+    engine->foresight.context = context;
     shard__attempts_init(&engine->attempts, context, &engine->cluster);
     shard__stages_init(&engine->stages, context);
     status = shard__cluster_init(&engine->cluster, context);
     if (status == 0)
         status = take_config(engine, &config);
+    if (status == 0)
+        status = shard__foresight_init(&engine->foresight, context, &engine->cluster, config.predictor, config.features,
+                                       config.features_self);
     if (status == 0)
         status = shard_sink_new(context, &engine->sink);
     if (status == 0)
@@ -173,6 +177,7 @@ void shard_engine_free(shard_engine *engine)
     shard__calls_free(engine);
     shard__stages_free(&engine->stages);
     shard__attempts_free(&engine->attempts);
+    shard__foresight_free(&engine->foresight);
     shard__cluster_free(&engine->cluster);
     shard_sink_free(engine->sink);
     const int descriptors[] = {engine->timer_fd, engine->wake_fd, engine->epoll_fd};
@@ -253,6 +258,7 @@ int shard_engine_step(shard_engine *engine)
     shard__clear_error();
     engine->now_ns = shard__now_ns(engine->context);
     engine->wall_ns = shard__wall_ns(engine->context);
+    engine->foresight.wall_ns = engine->wall_ns;
     take_wake(engine);
     uint64_t expired;
     if (engine->armed_ns <= engine->now_ns && read(engine->timer_fd, &expired, sizeof(expired)) > 0)

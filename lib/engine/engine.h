@@ -9,6 +9,7 @@
 
 #include <shard/engine.h>
 
+#include "engine/foresight.h"
 #include "engine/sink.h"
 #include "run/run.h"
 
@@ -93,6 +94,7 @@ struct shard_engine {
     int32_t max_events;
 
     struct shard__cluster cluster;
+    struct shard__foresight foresight;
     struct shard__attempts attempts;
     struct shard__stages stages;
     struct shard__effects effects;

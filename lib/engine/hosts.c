@@ -74,6 +74,7 @@ int shard_engine_host_sample(shard_engine *engine, shard_host_id host, const str
         shard__log(engine->context, SHARD_LOG_WARNING, "sample-refused", "%s", shard__error_message());
         return status;
     }
+    shard__foresight_sample(&engine->foresight, host, &sample);
     enum { MOST_WAITING = 4096 };
     if (engine->store.put_samples == NULL || engine->sample_count >= MOST_WAITING ||
         shard__grow(engine->context, &engine->samples, &engine->sample_capacity, (size_t)engine->sample_count + 1,

@@ -182,6 +182,7 @@ static int begin_again(struct shard_engine *engine, int32_t id)
                                        .stages = half->stages,
                                        .effects = half->effects,
                                        .policy = half->policy,
+                                       .forecaster = half->forecaster,
                                        .rules = half->rules,
                                        .can_stage = half->can_stage,
                                        .can_shrink = half->can_shrink,

@@ -42,6 +42,7 @@ static int new_run(struct shard_engine *engine, const struct shard_run_spec *spe
                                        .stages = &engine->stages,
                                        .effects = &engine->effects,
                                        .policy = {&engine->policy, engine->policy_self},
+                                       .forecaster = &engine->foresight.forecaster,
                                        .rules = &engine->rules,
                                        .can_stage = engine->executor.stage != NULL,
                                        .can_shrink = engine->executor.shrink != NULL,

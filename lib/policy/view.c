@@ -4,6 +4,7 @@
 #include "view.h"
 
 #include "base/error.h"
+#include "predict/predictor.h"
 
 int64_t shard_view_now_ns(const shard_view *view)
 {
@@ -122,4 +123,21 @@ double shard_view_staging_seconds(const shard_view *view, shard_task_id task, sh
     if (check_host(view, host) < 0 || check_task(view, task) < 0)
         return NAN;
     return view->tasks->staging_seconds(view->run, task, host);
+}
+
+int shard_view_forecast(const shard_view *view, shard_task_id task, const shard_host_id *hosts, int32_t count,
+                        const struct shard_forecasts *ret)
+{
+    shard__clear_error();
+    int status = check_task(view, task);
+    if (status == 0 && count < 0)
+        status = shard__fail(SHARD_EINVAL, "forecasts for %d hosts", count);
+    for (int32_t i = 0; status == 0 && i < count; i++)
+        status = check_host(view, hosts[i]);
+    if (status < 0)
+        return status;
+    if (view->forecaster != NULL)
+        return view->forecaster->forecast(view->forecaster, view, task, hosts, count, ret);
+    shard__forecasts_forget(ret, count);
+    return 0;
 }

@@ -34,12 +34,29 @@ struct shard__view_tasks {
     /* Of the whole task or of a subtask's share of it, on a host of speed 1; NaN: not known. */
     double (*expected_seconds)(const void *run, int32_t task);
     double (*staging_seconds)(const void *run, int32_t task, int32_t host);
+    double (*staging_bytes)(const void *run, int32_t task, int32_t host);
     /* Seconds until the first of what runs on a host is expected to end; NaN: not known. */
     double (*host_free_seconds)(const void *run, int32_t host);
     /* The attempt of a running task. 1, or 0 when the executor has none. */
     int (*running)(const void *run, int32_t task, struct shard__running *ret_running);
     /* Tasks that are ready and have no host yet. */
     int32_t (*ready_count)(const void *run);
+};
+
+/*
+ * Who forecasts for the runs of an engine. What is not active has nothing to remember: a question makes it so. Ids are
+ * good.
+ */
+struct shard__forecaster {
+    int is_active;
+    int (*forecast)(struct shard__forecaster *self, const struct shard_view *view, int32_t task, const int32_t *hosts,
+                    int32_t count, const struct shard_forecasts *ret);
+    /* A task is placed: what the decision says nothing of is filled in. */
+    void (*placed)(struct shard__forecaster *self, const struct shard_view *view, int32_t task,
+                   struct shard_decision *decision);
+    /* An attempt has ended, and still holds its host. */
+    void (*ended)(struct shard__forecaster *self, const struct shard_view *view, int32_t task, int32_t host,
+                  enum shard_outcome outcome, double seconds);
 };
 
 struct shard_view {
@@ -50,6 +67,7 @@ struct shard_view {
     const void *run;
     int32_t run_number; /* tells the runs of an engine apart */
     struct shard__random *random;
+    struct shard__forecaster *forecaster; /* NULL: nothing is known */
     int64_t now_ns;
 };
 

@@ -9,13 +9,14 @@
 
 #include "base/alloc.h"
 #include "base/error.h"
+#include "predictor.h"
 
 static const char *predictor_name(struct shard_predictor_handle predictor)
 {
     return predictor.port->name != NULL ? predictor.port->name : "predictor";
 }
 
-static void forget(const struct shard_forecasts *ret, int64_t count)
+void shard__forecasts_forget(const struct shard_forecasts *ret, int64_t count)
 {
     double *const arrays[] = {ret->p_fail, ret->seconds, ret->evidence};
     for (int k = 0; k < 3; k++)
@@ -24,7 +25,7 @@ static void forget(const struct shard_forecasts *ret, int64_t count)
 }
 
 /* An answer is NaN or in its range. */
-static int check_answers(struct shard_predictor_handle predictor, const struct shard_forecasts *ret, int64_t count)
+int shard__forecasts_check(struct shard_predictor_handle predictor, const struct shard_forecasts *ret, int64_t count)
 {
     static const char *const what[] = {"a probability", "seconds", "evidence"};
     static const double most[] = {1, INFINITY, INFINITY};
@@ -38,7 +39,7 @@ static int check_answers(struct shard_predictor_handle predictor, const struct s
 }
 
 /* The predictor's own message, if it left one, stays. */
-static int failed(struct shard_predictor_handle predictor, int status)
+int shard__forecasts_failed(struct shard_predictor_handle predictor, int status)
 {
     if (shard__error_message()[0] == '\0')
         return shard__fail(status, "predictor '%s' failed with %s", predictor_name(predictor), shard_code_text(status));
@@ -56,11 +57,11 @@ int shard_predict(struct shard_predictor_handle predictor, const struct shard_ma
     if (rows->rows < 0 || columns < 0 || (rows->stride != 0 && rows->stride < columns))
         return shard__fail(SHARD_EINVAL, "%lld rows of %lld floats for %d columns", (long long)rows->rows,
                            (long long)rows->stride, columns);
-    forget(ret, rows->rows);
+    shard__forecasts_forget(ret, rows->rows);
     if (rows->rows == 0)
         return 0;
     int status = predictor.port->predict(predictor.self, rows, columns, ret);
-    return status < 0 ? failed(predictor, status) : check_answers(predictor, ret, rows->rows);
+    return status < 0 ? shard__forecasts_failed(predictor, status) : shard__forecasts_check(predictor, ret, rows->rows);
 }
 
 /* Pairs as they are asked for. */
@@ -130,7 +131,7 @@ static void put_row(const struct job *job, int64_t index, float *row)
     }
 }
 
-static struct shard_forecasts from_pair(const struct shard_forecasts *ret, int64_t first)
+struct shard_forecasts shard__forecasts_from(const struct shard_forecasts *ret, int64_t first)
 {
     return (struct shard_forecasts){
         .p_fail = ret->p_fail != NULL ? ret->p_fail + first : NULL,
@@ -151,10 +152,10 @@ static int by_rows(const shard_context *context, const struct job *job, const st
         for (int64_t i = 0; i < count; i++)
             put_row(job, first + i, rows + i * columns);
         struct shard_matrix matrix = {rows, count, 0};
-        struct shard_forecasts part = from_pair(ret, first);
+        struct shard_forecasts part = shard__forecasts_from(ret, first);
         status = job->predictor.port->predict(job->predictor.self, &matrix, columns, &part);
         if (status < 0)
-            status = failed(job->predictor, status);
+            status = shard__forecasts_failed(job->predictor, status);
     }
     shard__release(context, rows, bytes);
     return status;
@@ -177,7 +178,7 @@ static int by_blocks(const struct job *job, const struct shard_forecasts *ret)
         port->block_free(self, tasks);
     if (hosts != NULL)
         port->block_free(self, hosts);
-    return status < 0 ? failed(job->predictor, status) : 0;
+    return status < 0 ? shard__forecasts_failed(job->predictor, status) : 0;
 }
 
 int shard_predict_pairs(shard_context *context, struct shard_predictor_handle predictor,
@@ -191,9 +192,9 @@ int shard_predict_pairs(shard_context *context, struct shard_predictor_handle pr
         status = check_job(&job, pairs);
     if (status < 0)
         return status;
-    forget(ret, job.count);
+    shard__forecasts_forget(ret, job.count);
     if (job.count == 0)
         return 0;
     status = predictor.port->predict_pairs != NULL ? by_blocks(&job, ret) : by_rows(context, &job, ret);
-    return status < 0 ? status : check_answers(predictor, ret, job.count);
+    return status < 0 ? status : shard__forecasts_check(predictor, ret, job.count);
 }

@@ -190,6 +190,19 @@ double shard__data_staging_seconds(const struct shard__run *run, int32_t task, i
     return seconds;
 }
 
+double shard__data_staging_bytes(const struct shard__run *run, int32_t task, int32_t host)
+{
+    if (run->data_places == NULL)
+        return 0;
+    int32_t from = shard__run_origin(run, task);
+    const int32_t *inputs = shard__csr_row(&run->workflow->inputs, from);
+    double bytes = 0;
+    for (int32_t i = 0; i < shard__csr_count(&run->workflow->inputs, from); i++)
+        if (run->workflow->data_bytes[inputs[i]] > 0 && !is_at(run, inputs[i], &run->cluster->hosts[host]))
+            bytes += (double)run->workflow->data_bytes[inputs[i]];
+    return bytes;
+}
+
 int shard__data_stage(struct shard__run *run, int32_t slot)
 {
     struct shard__attempt *attempt = &run->attempts->slots[slot];

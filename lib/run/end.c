@@ -8,6 +8,14 @@
 #include "base/context.h"
 #include "base/error.h"
 
+/* Before its slot is free. */
+static void remember_end(struct shard__run *run, int32_t slot, enum shard_outcome outcome, double seconds)
+{
+    const struct shard__attempt *attempt = &run->attempts->slots[slot];
+    if (run->forecaster != NULL && run->forecaster->is_active)
+        run->forecaster->ended(run->forecaster, &run->view, attempt->task, attempt->host, outcome, seconds);
+}
+
 void shard__run_close_attempt(struct shard__run *run, int32_t slot)
 {
     struct shard__task *hot = &run->tasks[run->attempts->slots[slot].task];
@@ -93,6 +101,7 @@ static int done(struct shard__run *run, int32_t slot, double seconds)
                                  .seconds = seconds,
                                  .outcome = SHARD_OUTCOME_DONE};
     run->cluster->hosts[host].done++;
+    remember_end(run, slot, SHARD_OUTCOME_DONE, seconds);
     shard__run_close_attempt(run, slot);
     shard__run_transition(run, task, SHARD_TASK_DONE, &cause);
     shard__data_outputs_are_on(run, task, host);
@@ -270,6 +279,7 @@ static int moved(struct shard__run *run, int32_t slot, double seconds)
     cause.p_fail = (double)attempt.move_p_fail;
     shard__run_extra(run, attempt.task)->moves++;
     run->failures[SHARD_OUTCOME_PREEMPTED]++;
+    remember_end(run, slot, SHARD_OUTCOME_PREEMPTED, seconds);
     shard__run_close_attempt(run, slot);
     return follow(run, attempt.task, &cause, &decision);
 }
@@ -303,6 +313,7 @@ static int failed(struct shard__run *run, int32_t slot, const struct shard_attem
     }
     if (extra->failures[outcome] < UINT8_MAX)
         extra->failures[outcome]++;
+    remember_end(run, slot, outcome, seconds);
     shard__run_close_attempt(run, slot);
     struct shard_decision decision;
     int ends_for_good = is_orphan || (outcome == SHARD_OUTCOME_CANCELLED && run->stop == SHARD__CANCELLING);

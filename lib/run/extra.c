@@ -147,6 +147,11 @@ static double staging_seconds(const void *self, int32_t task, int32_t host)
     return shard__data_staging_seconds(self, task, host);
 }
 
+static double staging_bytes(const void *self, int32_t task, int32_t host)
+{
+    return shard__data_staging_bytes(self, task, host);
+}
+
 static double host_free_seconds(const void *self, int32_t host)
 {
     const struct shard__run *run = self;
@@ -194,6 +199,7 @@ const struct shard__view_tasks shard__run_view_tasks = {
     .last_host = last_host,
     .expected_seconds = expected_seconds,
     .staging_seconds = staging_seconds,
+    .staging_bytes = staging_bytes,
     .host_free_seconds = host_free_seconds,
     .running = running,
     .ready_count = ready_count,

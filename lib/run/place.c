@@ -60,7 +60,7 @@ static int check_start(const struct shard__run *run, int32_t task, const struct 
     return 0;
 }
 
-static int start(struct shard__run *run, int32_t profile, int32_t task, const struct shard_decision *decision)
+static int start(struct shard__run *run, int32_t profile, int32_t task, struct shard_decision *decision)
 {
     struct shard__task *hot = &run->tasks[task];
     struct shard__extra *extra = NULL;
@@ -70,6 +70,8 @@ static int start(struct shard__run *run, int32_t profile, int32_t task, const st
         shard__attempts_reserve(run->attempts) < 0 || shard__effects_reserve(run->effects, 1) < 0)
         return SHARD_ENOMEM;
     enum shard__gate gate = shard__data_gate(run, task, decision->host);
+    if (run->forecaster != NULL && run->forecaster->is_active)
+        run->forecaster->placed(run->forecaster, &run->view, task, decision);
     shard__ready_pop(&run->ready, profile);
     if (extra != NULL)
         extra->memory_bytes = decision->memory_bytes;
@@ -87,6 +89,8 @@ static int start(struct shard__run *run, int32_t profile, int32_t task, const st
                                  .p_fail = decision->p_fail,
                                  .value = decision->value,
                                  .limit = decision->limit};
+    if (run->forecaster != NULL && run->forecaster->is_active && decision->expected_seconds > 0)
+        cause.seconds = decision->expected_seconds;
     if (gate == SHARD__GATE_STAGE) {
         attempt->phase = SHARD__ATTEMPT_STAGING;
         shard__run_transition(run, task, SHARD_TASK_STAGING, &cause);
@@ -123,12 +127,14 @@ static void refuse(struct shard__run *run, int32_t task, struct shard_decision *
     *decision = (struct shard_decision){.kind = host < 0 ? SHARD_DECIDE_WAIT : SHARD_DECIDE_START,
                                         .host = host,
                                         .p_fail = NAN,
+                                        .expected_seconds = NAN,
                                         .reason = SHARD_REASON_REFUSED};
 }
 
 static void ask(struct shard__run *run, int32_t task, struct shard_decision *decision)
 {
-    *decision = (struct shard_decision){.struct_size = sizeof(*decision), .host = -1, .p_fail = NAN};
+    *decision =
+        (struct shard_decision){.struct_size = sizeof(*decision), .host = -1, .p_fail = NAN, .expected_seconds = NAN};
     int parts = shard__workflow_profile(run->workflow, shard__run_origin(run, task))->parts;
     if (parts > 1 && task < run->workflow->task_count && run->tasks[task].attempt == 0 &&
         shard__run_check_split(run, task, parts) == 0) {
@@ -149,7 +155,6 @@ static void ask(struct shard__run *run, int32_t task, struct shard_decision *dec
         }
         decision->host = -1;
     }
-    decision->expected_seconds = NAN;
     int status = run->policy.port->place(run->policy.self, &run->view, task, decision);
     shard__run_tame(decision);
     if (status < 0) {

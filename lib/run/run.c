@@ -20,6 +20,7 @@ int shard__run_new(const struct shard__run_config *config, struct shard__run **r
     run->stages = config->stages;
     run->effects = config->effects;
     run->policy = config->policy;
+    run->forecaster = config->forecaster;
     run->rules = config->rules;
     run->can_stage = config->can_stage;
     run->can_shrink = config->can_shrink;
@@ -92,6 +93,7 @@ int shard__run_take_workflow(struct shard__run *run, shard_workflow *workflow, i
                                     .run = run,
                                     .run_number = run->number,
                                     .random = &run->random,
+                                    .forecaster = run->forecaster,
                                     .now_ns = run->now_ns};
     run->ready.context = run->context;
     size_t bytes = (size_t)task_count * sizeof(*run->tasks);

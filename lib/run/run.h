@@ -70,6 +70,7 @@ struct shard__run {
     struct shard__stages *stages;
     struct shard__effects *effects;
     struct shard_policy_handle policy;
+    struct shard__forecaster *forecaster;
     const struct shard__rules *rules;
     int can_stage;   /* the executor brings data */
     int can_shrink;  /* the executor stops attempts at a unit */
@@ -145,6 +146,7 @@ struct shard__run_config {
     struct shard__stages *stages;
     struct shard__effects *effects;
     struct shard_policy_handle policy;
+    struct shard__forecaster *forecaster;
     const struct shard__rules *rules;
     int can_stage;
     int can_shrink;
@@ -317,6 +319,8 @@ void shard__data_outputs_are_on(struct shard__run *run, int32_t task, int32_t ho
 enum shard__gate { SHARD__GATE_OPEN, SHARD__GATE_STAGE, SHARD__GATE_LOST };
 enum shard__gate shard__data_gate(const struct shard__run *run, int32_t task, int32_t host);
 double shard__data_staging_seconds(const struct shard__run *run, int32_t task, int32_t host);
+/* Bytes of the inputs that are not there; those of unknown size count as none. */
+double shard__data_staging_bytes(const struct shard__run *run, int32_t task, int32_t host);
 /* Asks for what an attempt misses on its host; counts it in the attempt. */
 int shard__data_stage(struct shard__run *run, int32_t slot);
 /*

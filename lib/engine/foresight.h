@@ -1,0 +1,76 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef SHARD_ENGINE_FORESIGHT_H
+#define SHARD_ENGINE_FORESIGHT_H
+
+/*
+ * Forecasts in an engine: the history, rows made of it, and the predictor that is asked, with the prior behind it. It
+ * sleeps until there is a predictor or a policy asks for the first time, and costs nothing before.
+ */
+
+#include <shard/history.h>
+
+#include "history/history.h"
+#include "policy/view.h"
+
+/* A predictor, and what it was told of hosts. */
+struct shard__asked {
+    struct shard_predictor_handle predictor; /* port NULL: there is none */
+    void *task_block, *host_block;           /* NULL: not made yet, or no two-sided form */
+    uint32_t *seen;                          /* by host: version of its row in the block; 0: never set */
+    int32_t host_rows;                       /* room in the block and in seen */
+};
+
+/* The row of a host. */
+struct shard__host_row {
+    uint32_t version; /* 0: not made yet */
+    uint32_t changes; /* of the host when it was made */
+    int64_t made_ns;
+};
+
+struct shard__foresight {
+    struct shard__forecaster forecaster; /* what runs hold */
+    shard_context *context;
+    const struct shard__cluster *cluster;
+    struct shard_feature_source source;
+    void *source_self;
+    struct shard__history history;
+    struct shard__intmap kind_of; /* the history's kinds by run and kind of its workflow */
+    struct shard_schema schema;
+    struct shard_feature *features;
+    char *names; /* of the features that are not the library's */
+    size_t name_bytes;
+    int32_t columns[3]; /* of each group */
+    struct shard__asked chosen, prior;
+    float *task_row, *whole_rows;
+    size_t whole_row_floats;
+    float *host_rows; /* by host */
+    size_t host_row_capacity;
+    struct shard__host_row *hosts;
+    size_t host_capacity;
+    float *pair_rows;
+    size_t pair_capacity;
+    struct shard_pair *wanted;
+    size_t wanted_capacity;
+    int64_t wall_ns;
+    int64_t failures; /* of the predictor, in a row */
+    int told_slow;
+};
+
+/* Sleeps when `predictor` has no port. 0, SHARD_ENOMEM, SHARD_EINVAL, SHARD_ECONFLICT (its schema is not ours). */
+int shard__foresight_init(struct shard__foresight *foresight, shard_context *context,
+                          const struct shard__cluster *cluster, struct shard_predictor_handle predictor,
+                          const struct shard_feature_source *source, void *source_self);
+void shard__foresight_free(struct shard__foresight *foresight);
+void shard__foresight_sample(struct shard__foresight *foresight, int32_t host, const struct shard_sample *sample);
+
+/* ---- ask.c ---- */
+/* Makes the columns of a schema: the library's, then the source's. */
+int shard__foresight_schema(struct shard__foresight *foresight);
+/* Asks the predictor, and the prior when that fails, about `count` hosts whose rows are made. 0 or SHARD_ENOMEM. */
+int shard__foresight_ask(struct shard__foresight *foresight, const int32_t *hosts, int32_t count,
+                         const struct shard_forecasts *ret);
+void shard__asked_free(struct shard__asked *asked, const shard_context *context);
+/* Puts the row of a task, a host and a pair together, in the schema's order. */
+void shard__foresight_row(const struct shard__foresight *foresight, int32_t host, int32_t pair, float *ret_row);
+
+#endif
