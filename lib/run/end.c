@@ -8,7 +8,7 @@
 #include "base/context.h"
 #include "base/error.h"
 
-/* Before its slot is free. */
+/* Tells whoever forecasts how an attempt ended, before its slot is free. */
 static void remember_end(struct shard__run *run, int32_t slot, enum shard_outcome outcome, double seconds)
 {
     const struct shard__attempt *attempt = &run->attempts->slots[slot];
