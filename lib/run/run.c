@@ -194,7 +194,9 @@ static int skip_dependents(struct shard__run *run)
     static const struct shard__cause cause = {.reason = SHARD_REASON_PREDECESSOR_FAILED, .p_fail = NAN};
     while (run->skip_count > 0) {
         int32_t task = run->skips[run->skip_count - 1];
-        int32_t count = task < run->workflow->task_count ? shard__csr_count(&run->workflow->successors, task) : 0;
+        int is_in_workflow = task < run->workflow->task_count; /* a subtask has no successors of its own */
+        int32_t count = is_in_workflow ? shard__csr_count(&run->workflow->successors, task) : 0;
+        const int32_t *successors = is_in_workflow ? shard__csr_row(&run->workflow->successors, task) : NULL;
         int32_t families = 0;
         for (int32_t i = 0; i < count; i++)
             families += family_of_successor(run, task, i);
@@ -203,8 +205,7 @@ static int skip_dependents(struct shard__run *run)
                         sizeof(*run->skips)) < 0)
             return SHARD_ENOMEM;
         run->skip_count--;
-        const int32_t *successors = shard__csr_row(&run->workflow->successors, task);
-        for (int32_t i = 0; task < run->workflow->task_count && i < count; i++) {
+        for (int32_t i = 0; i < count; i++) {
             int32_t successor = successors[i];
             if (run->tasks[successor].state == SHARD_TASK_BLOCKED) {
                 shard__run_transition(run, successor, SHARD_TASK_SKIPPED, &cause);

@@ -335,6 +335,7 @@ static int mutant_load(void *self, shard_sink *sink, shard_token token, const ch
 
 struct listing {
     struct shard_run_summary runs[8];
+    char *texts[8][3];
     int count;
     int (*each)(void *each_self, const struct shard_run_summary *run);
     void *each_self;
@@ -343,7 +344,13 @@ struct listing {
 static int collect(void *self, const struct shard_run_summary *run)
 {
     struct listing *listing = self;
-    listing->runs[listing->count++] = *run;
+    struct shard_run_summary *kept = &listing->runs[listing->count++];
+    *kept = *run;
+    /* What a summary points to lives during the call. */
+    char **texts = listing->texts[listing->count - 1];
+    kept->name = texts[0] = strdup(run->name);
+    kept->workflow_name = texts[1] = strdup(run->workflow_name);
+    kept->owner = texts[2] = strdup(run->owner);
     return listing->count == 8;
 }
 
@@ -363,9 +370,12 @@ static int mutant_list(void *self, int (*each)(void *each_self, const struct sha
     if (mutant->mutation != LISTS_OLDEST_FIRST)
         return mutant->real.port->list(mutant->real.self, each, each_self);
     int status = mutant->real.port->list(mutant->real.self, collect, &listing);
-    while (listing.count-- > 0)
-        if (each(each_self, &listing.runs[listing.count]) != 0)
-            break;
+    int stopped = 0;
+    while (listing.count-- > 0) {
+        stopped = stopped || each(each_self, &listing.runs[listing.count]) != 0;
+        for (int i = 0; i < 3; i++)
+            free(listing.texts[listing.count][i]);
+    }
     return status;
 }
 

@@ -19,7 +19,7 @@ static int run;
 
 /* What a scenario says of attempts: how long they take, and by host (bits of tasks) which of them fail. */
 static double seconds_of_task[64];
-static uint64_t fails_on[8];
+static uint64_t fails_on[64];
 static enum shard_outcome fails_with;
 
 static void plan(struct world *w, const struct shard_start *start, struct world_plan *plan)
