@@ -63,7 +63,7 @@ check-cgroup2: ## the tests of launching on a system with cgroup v2 only, if nee
 check-sim: ## 10^6 random decisions, rubbish among them, on simulated clusters from SEED; every invariant checked
 	@.ci/setup build test
 	@$(MAKE) --no-print-directory build
-	@$(BUILD)/tests/sim_test_fuzzer $(SEED) 1000000
+	@$(BUILD)/tests/sim/sim_test_fuzzer $(SEED) 1000000
 
 bench: ## run the programs behind README's figures
 	@.ci/setup build run bench

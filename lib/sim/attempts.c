@@ -161,6 +161,8 @@ static void fill(struct shard__sim *sim, struct shard__sim_attempt *attempt, con
                                            .frailty = task->frailty,
                                            .units = start->is_merge ? 0 : start->unit_end - start->unit_begin,
                                            .unit_begin = start->unit_begin,
+                                           .asked_bytes = start->memory_bytes,
+                                           .asked_millicores = start->cpu_millicores,
                                            .overhead = sim->scenario->overhead_seconds,
                                            .started_ns = sim->now_ns,
                                            .updated_ns = sim->now_ns,
@@ -175,11 +177,31 @@ static void fill(struct shard__sim *sim, struct shard__sim_attempt *attempt, con
     attempt->rate = shard__sim_rate(&sim->hosts[start->host]);
 }
 
+/* The guards of the engine, seen from here: whatever a policy said, it starts nothing where it may not. */
+static int check_start(const struct shard__sim *sim, const struct shard_start *start)
+{
+    const struct shard__sim_host *host = &sim->hosts[start->host];
+    int64_t asked = start->memory_bytes, cpu = start->cpu_millicores;
+    for (int32_t at = host->first_attempt; at >= 0; at = sim->attempts[at].next) {
+        asked += sim->attempts[at].asked_bytes;
+        cpu += sim->attempts[at].asked_millicores;
+    }
+    if (host->away != 0 || sim->engine->cluster.hosts[start->host].state != SHARD_HOST_UP)
+        return shard__fail(SHARD_ESTATE, "task '%s' starts on '%s', which is not up", start->task_name,
+                           start->host_name);
+    if (host->running >= sim->scenario->slots || asked > sim->scenario->memory_bytes ||
+        cpu > sim->scenario->slots * 1000)
+        return shard__fail(SHARD_ESTATE, "task '%s' is more than '%s' has room for", start->task_name,
+                           start->host_name);
+    return 0;
+}
+
 static int start(void *self, shard_sink *sink, shard_token token, const struct shard_start *start)
 {
     struct shard__sim *sim = self;
     (void)sink;
-    int32_t at = new_attempt(sim);
+    sim->status = check_start(sim, start);
+    int32_t at = sim->status < 0 ? sim->status : new_attempt(sim);
     if (at < 0)
         return at;
     struct shard__sim_attempt *attempt = &sim->attempts[at];

@@ -48,6 +48,7 @@ struct shard__sim_attempt {
     int32_t generation;     /* of the event that ends it */
     float frailty;
     int64_t need_bytes;
+    int64_t asked_bytes, asked_millicores;
     int64_t units, unit_begin, told; /* told: units that progress was told of */
     double work; /* with overhead */
     double overhead;
