@@ -45,6 +45,7 @@ struct simulate_policy {
     struct shard_policy port;
     struct shard_policy_handle inner;
     struct shard_engine_config engine;
+    bool oracle;
     double cpu_ns;
     unsigned long calls;
 };

@@ -53,6 +53,7 @@ static void simulate_line(const struct simulate *simulate, int line, struct simu
                                       .policy = policy.handle,
                                       .seed = (uint64_t)seed,
                                       .hosts = simulate->hosts,
+                                      .oracle = policy.oracle,
                                       .engine = &policy.engine,
                                       .on_event = simulate->verbose ? show_event : NULL};
     ret_line->status =

@@ -115,8 +115,9 @@ static struct shard_policy timed_port(const struct shard_policy *inner)
 int simulate_policy_make(const struct simulate *simulate, const char *name, struct simulate_policy *ret_policy)
 {
     *ret_policy = (struct simulate_policy){.engine.struct_size = sizeof ret_policy->engine};
-    /* adaptive:prior is adaptive on what it sees itself, without a model. */
-    if (strcmp(name, "adaptive:prior") == 0)
+    /* adaptive:prior is adaptive on what its engine remembers, without a model. */
+    ret_policy->oracle = strcmp(name, "adaptive:oracle") == 0;
+    if (ret_policy->oracle || strcmp(name, "adaptive:prior") == 0)
         name = "adaptive";
     if (shard_policy_by_name(simulate->context, name, &ret_policy->inner) < 0)
         return cli_library_error("--policy");

@@ -67,6 +67,8 @@ struct shard_sim_config {
     /** (optional) Each event of the engine as it comes. */
     void (*on_event)(void *self, const struct shard_event *event);
     void *on_event_self;
+    int32_t oracle;     /* non-zero: the engine's predictor is one that knows which hosts are sick and how likely each
+                           attempt fails, though not which do */
     double max_seconds; /* of virtual time, after which the run counts as stuck; 0: a year */
 };
 

@@ -31,8 +31,10 @@ int shard__sim_draw_tasks(struct shard__sim *sim)
     struct shard_workflow_info whole = {.struct_size = sizeof(whole)};
     shard_workflow_describe(sim->workflow, &whole);
     sim->task_count = whole.task_count;
+    sim->kind_count = whole.kind_count;
     sim->tasks = shard__zalloc(sim->context, sizeof(*sim->tasks) * (size_t)(whole.task_count + 1));
-    if (sim->tasks == NULL)
+    sim->kinds = shard__zalloc(sim->context, sizeof(*sim->kinds) * (size_t)(whole.kind_count + 1));
+    if (sim->tasks == NULL || sim->kinds == NULL)
         return SHARD_ENOMEM;
     double sigma = sim->scenario->noise, spread = sim->scenario->kind_spread, sum = 0;
     for (int32_t i = 0; i < whole.task_count; i++) {
@@ -46,6 +48,11 @@ int shard__sim_draw_tasks(struct shard__sim *sim)
             .frailty = (float)exp(spread * shard__sim_normal(kind)),
             .need_bytes = need_of(sim, &info),
         };
+        struct shard__sim_kind *of_kind = &sim->kinds[info.kind_id];
+        double need = (double)sim->tasks[i].need_bytes;
+        of_kind->frailty = (double)sim->tasks[i].frailty;
+        of_kind->most_bytes = fmax(of_kind->most_bytes, need);
+        of_kind->least_bytes = of_kind->least_bytes > 0 ? fmin(of_kind->least_bytes, need) : need;
         sum += (double)sim->tasks[i].work_seconds;
     }
     sim->mean_work = whole.task_count > 0 && sum > 0 ? sum / whole.task_count : 1;

@@ -19,12 +19,17 @@ static int next_own(struct shard__sim *sim, enum shard__sim_event_kind kind, int
     return push(sim, kind, host, 0, shard__sim_exponential(&sim->hosts[host].random, mean_seconds));
 }
 
+void shard__sim_host_name(int32_t host, char *ret_name)
+{
+    snprintf(ret_name, 32, "host-%d", host);
+}
+
 int shard__sim_join(struct shard__sim *sim, int32_t at)
 {
     struct shard__sim_host *host = &sim->hosts[at];
     const struct shard_scenario *scenario = sim->scenario;
     char name[32], boot_id[32], labels[48];
-    snprintf(name, sizeof(name), "host-%d", at);
+    shard__sim_host_name(at, name);
     snprintf(labels, sizeof(labels), "rack=%d", (int)(at / scenario->rack_hosts));
     snprintf(boot_id, sizeof(boot_id), "%d", ++host->boots);
     /* Volume 0 is common; the others are the racks' or the hosts', in order. */

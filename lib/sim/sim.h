@@ -23,6 +23,12 @@ struct shard__sim_task {
     int64_t need_bytes;
 };
 
+/* What the tasks of a kind have in common. */
+struct shard__sim_kind {
+    double frailty;
+    double least_bytes, most_bytes;
+};
+
 /* Why a host is not there; bits. */
 enum { SHARD__AWAY_OUTAGE = 1, SHARD__AWAY_PREEMPTED = 2, SHARD__AWAY_FLAPPING = 4 };
 
@@ -50,7 +56,7 @@ struct shard__sim_attempt {
     int64_t need_bytes;
     int64_t asked_bytes, asked_millicores;
     int64_t units, unit_begin, told; /* told: units that progress was told of */
-    double work; /* with overhead */
+    double work;                     /* with overhead */
     double overhead;
     double done;    /* of the work, when it was last updated */
     double ends_at; /* how much will be done when it ends, as far as is drawn */
@@ -94,6 +100,9 @@ struct shard__sim {
     struct shard__sim_task *tasks;
     int32_t task_count;
     double mean_work;
+    struct shard__sim_kind *kinds;
+    int32_t kind_count;
+    struct shard__intmap kind_of, host_of; /* by the keys that columns have */
 
     struct shard__sim_host *hosts;
     int32_t host_count;
@@ -152,6 +161,13 @@ void shard__sim_attempts_free(struct shard__sim *sim);
 int shard__sim_begin_lives(struct shard__sim *sim);
 int shard__sim_live(struct shard__sim *sim, const struct shard__sim_event *event);
 int shard__sim_join(struct shard__sim *sim, int32_t host);
+
+/* The name of a host, at most 31 bytes. */
+void shard__sim_host_name(int32_t host, char *ret_name);
+
+/* ---- oracle.c ---- */
+struct shard_predictor_handle shard__sim_oracle(struct shard__sim *sim);
+int shard__sim_key_names(struct shard__sim *sim);
 
 /* ---- samples.c ---- */
 int shard__sim_samples(struct shard__sim *sim);

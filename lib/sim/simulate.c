@@ -157,6 +157,8 @@ static int make_engine(struct shard__sim *sim)
     config.executor = &shard__sim_executor;
     config.executor_self = sim;
     config.policy = sim->config->policy;
+    if (sim->config->oracle)
+        config.predictor = shard__sim_oracle(sim);
     if (config.lease_seconds == 0)
         config.lease_seconds = 86400; /* nobody else is there; renewals would only be events */
     return shard_engine_new(sim->context, &config, &sim->engine);
@@ -167,6 +169,8 @@ static int begin(struct shard__sim *sim, shard_workflow *workflow)
     int status = shard__sim_draw_tasks(sim);
     if (status == 0)
         status = shard__sim_draw_hosts(sim);
+    if (status == 0 && sim->config->oracle)
+        status = shard__sim_key_names(sim);
     if (status == 0)
         status = make_engine(sim);
     if (status == 0)
@@ -200,6 +204,9 @@ static void end(struct shard__sim *sim)
     shard__heap_free(sim->context, &sim->queue);
     shard__release(sim->context, sim->events, sim->event_capacity * sizeof(*sim->events));
     shard__release(sim->context, sim->tasks, sizeof(*sim->tasks) * (size_t)(sim->task_count + 1));
+    shard__release(sim->context, sim->kinds, sizeof(*sim->kinds) * (size_t)(sim->kind_count + 1));
+    shard__intmap_free(sim->context, &sim->kind_of);
+    shard__intmap_free(sim->context, &sim->host_of);
     shard__release(sim->context, sim->hosts, sizeof(*sim->hosts) * (size_t)sim->host_count);
 }
 

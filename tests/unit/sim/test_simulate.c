@@ -169,6 +169,48 @@ START_TEST(tasks_that_ask_for_too_little_run_out_of_memory_and_get_more)
 }
 END_TEST
 
+/* Asks for forecasts and believes them. */
+static int place_where_it_fails_least(void *self, const shard_view *view, shard_task_id task,
+                                      struct shard_decision *ret_decision)
+{
+    enum { MOST = 64 };
+    double p_fail[MOST];
+    shard_host_id hosts[MOST];
+    const shard_host_id *open;
+    struct shard_forecasts forecasts = {.p_fail = p_fail};
+    int32_t count = 0, open_count = shard_view_open_hosts(view, &open), *known = self;
+    for (int32_t i = 0; i < open_count && count < MOST; i++)
+        if (shard_view_admits(view, task, open[i]) == 1)
+            hosts[count++] = open[i];
+    ck_assert_int_eq(shard_view_forecast(view, task, hosts, count, &forecasts), 0);
+    int32_t best = 0;
+    for (int32_t i = 0; i < count; i++) {
+        *known += !isnan(p_fail[i]);
+        if (p_fail[i] < p_fail[best])
+            best = i;
+    }
+    ret_decision->kind = count > 0 && p_fail[best] < 0.5 ? SHARD_DECIDE_START : SHARD_DECIDE_WAIT;
+    ret_decision->host = count > 0 ? hosts[best] : -1;
+    ret_decision->wait_seconds = 5;
+    return 0;
+}
+
+START_TEST(the_oracle_knows_where_attempts_fail)
+{
+    static const struct shard_policy believer = {
+        .struct_size = sizeof(believer), .name = "believer", .place = place_where_it_fails_least};
+    struct shard_sim_result result = {.struct_size = sizeof(result)};
+    int32_t known = 0;
+    given(sick, 1000);
+    struct shard_sim_config config = {
+        .struct_size = sizeof(config), .scenario = scenario, .policy = {&believer, &known}, .seed = 5, .oracle = 1};
+    ck_assert_int_eq(shard_simulate(context, workflow, &config, &result), 0);
+    ck_assert_int_gt(known, 0);
+    ck_assert_int_eq(result.run_state, SHARD_RUN_DONE);
+    ck_assert_int_lt(result.failed_attempts * 10, simulate("least_loaded", 5, NULL).failed_attempts);
+}
+END_TEST
+
 START_TEST(bad_arguments_are_refused)
 {
     struct shard_sim_result result = {.struct_size = sizeof(result)};
@@ -207,6 +249,7 @@ int main(void)
     tcase_add_test(tests, slow_hosts_make_a_run_longer);
     tcase_add_test(tests, hosts_that_leave_and_racks_that_vanish_come_back);
     tcase_add_test(tests, tasks_that_ask_for_too_little_run_out_of_memory_and_get_more);
+    tcase_add_test(tests, the_oracle_knows_where_attempts_fail);
     tcase_add_test(tests, bad_arguments_are_refused);
     suite_add_tcase(suite, tests);
     return suite_run(suite);
