@@ -52,6 +52,7 @@ struct shard_engine_config {
         cancel_grace_seconds; /* how long a cancelled attempt may take to end before its host counts as lost; 0: 120 */
     int32_t step_budget;      /* transitions per step, about; 0: 65,536 */
     int32_t max_events;       /* events kept when nobody pulls them; 0: 1,048,576. At the bound no new work is taken */
+    double adjust_threshold;  /* of shard_engine_adjust(), 0..1; 0: 0.5 */
     double most_quarantined;  /* share of the hosts that may be quarantined at once; 0: 0.5, at least one; -1: none */
     struct shard_predictor_handle predictor; /* port NULL: the prior over what the engine remembers, once a policy asks.
                                                 Its schema, if it has one, is that of shard_history_schema() and then
@@ -253,6 +254,20 @@ SHARD_API int shard_engine_forget(shard_engine *engine, shard_run_id run);
  * Errors: SHARD_ENOENT, SHARD_ESTATE, SHARD_EINVAL (fewer than 2 parts, or more than units / min_units), SHARD_ENOMEM.
  */
 SHARD_API int shard_engine_split(shard_engine *engine, shard_run_id run, shard_task_id task, int32_t parts);
+
+/**
+ * Looks at one task that has a host and has not started, and moves it when it is likely to fail there.
+ *
+ * That is a task whose inputs are on their way to its host, or a ready one that is to go to a host (after a move or an
+ * earlier call) or ran on one before. When its forecast probability of failure there is above adjust_threshold, the
+ * candidates are the hosts that admit it, where its inputs are or can be brought, and where it is less likely to fail.
+ * It goes to the best of them: by probability of failure (in hundredths), then by what is free, then by how long its
+ * inputs take to get there. When there is none, a WARNING says so. What is not known (NaN) is no reason to move.
+ *
+ * Returns 1 when it was moved, else 0.
+ * Errors: SHARD_ENOENT, SHARD_ESTATE (it has started, or is not ready yet, or has ended), SHARD_ENOMEM.
+ */
+SHARD_API int shard_engine_adjust(shard_engine *engine, shard_run_id run, shard_task_id task);
 
 /**
  * Says where data without a producer lies. Before any such call it is on volume 0 and, if no other volume was told,

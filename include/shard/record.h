@@ -103,10 +103,11 @@ enum shard_reason_code {
     SHARD_REASON_CRITICAL = 37,      /* replicate: value: what a failure delays in seconds, limit: the replica's cost */
     SHARD_REASON_KEEPS_ATTEMPT = 38, /* a subtask goes on with the attempt of the task `value` levels above it */
     SHARD_REASON_REPLICA_FIRST = 39, /* cancelled: its replica was done first */
-    SHARD_REASON_REPLICA_RUNS = 40   /* not tried again: its replica goes on */
+    SHARD_REASON_REPLICA_RUNS = 40,  /* not tried again: its replica goes on */
+    SHARD_REASON_FORECAST_BETTER = 41 /* start: value: probability of failure where it was, limit: the threshold */
 };
 /* The last of them. It grows with the library. */
-enum { SHARD_REASON_LAST = SHARD_REASON_REPLICA_RUNS };
+enum { SHARD_REASON_LAST = SHARD_REASON_FORECAST_BETTER };
 
 /**
  * Names of the values above, as they stand in events and reports: "out_of_memory", "running", "start".

@@ -90,6 +90,7 @@ const char *shard_reason_text(int reason)
         [SHARD_REASON_KEEPS_ATTEMPT] = "keeps the attempt of the task that it was made from",
         [SHARD_REASON_REPLICA_FIRST] = "its replica was done first",
         [SHARD_REASON_REPLICA_RUNS] = "its replica goes on",
+        [SHARD_REASON_FORECAST_BETTER] = "less likely to fail than where it was",
     };
     return PICK(texts, reason);
 }

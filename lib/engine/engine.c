@@ -62,6 +62,9 @@ static int check_config(const struct shard_engine_config *config)
     if (!(config->lease_seconds >= 0) || !(config->memory_growth >= 0) || !(config->reattach_seconds >= 0) ||
         !(config->cancel_grace_seconds >= 0) || config->step_budget < 0 || config->max_events < 0)
         return shard__fail(SHARD_EINVAL, "engine config: a number is negative or NaN");
+    if (!(config->adjust_threshold >= 0 && config->adjust_threshold <= 1))
+        return shard__fail(SHARD_EINVAL, "engine config: adjust_threshold is %g, expected 0 to 1",
+                           config->adjust_threshold);
     if (config->most_quarantined != -1 && !(config->most_quarantined >= 0 && config->most_quarantined <= 1))
         return shard__fail(SHARD_EINVAL, "engine config: most_quarantined is %g, expected 0 to 1, or -1",
                            config->most_quarantined);
@@ -105,6 +108,7 @@ static int take_config(struct shard_engine *engine, const struct shard_engine_co
     engine->policy_self = config->policy.self;
     engine->rules.memory_growth = config->memory_growth == 0 ? 2 : config->memory_growth;
     engine->rules.cancel_grace_ns = seconds_or(config->cancel_grace_seconds, 120);
+    engine->adjust_threshold = config->adjust_threshold == 0 ? 0.5 : config->adjust_threshold;
     engine->cluster.most_quarantined = config->most_quarantined == 0 ? 0.5 : config->most_quarantined;
     engine->lease_ns = seconds_or(config->lease_seconds, 15);
     engine->reattach_ns = seconds_or(config->reattach_seconds, 60);

@@ -92,6 +92,7 @@ struct shard_engine {
     int64_t reattach_ns;
     int32_t step_budget;
     int32_t max_events;
+    double adjust_threshold;
 
     struct shard__cluster cluster;
     struct shard__foresight foresight;

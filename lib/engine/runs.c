@@ -273,6 +273,20 @@ int shard_engine_split(shard_engine *engine, shard_run_id run, shard_task_id tas
     return status;
 }
 
+int shard_engine_adjust(shard_engine *engine, shard_run_id run, shard_task_id task)
+{
+    struct shard__member *member = active_member(engine, run);
+    if (member == NULL)
+        return error_code();
+    int status = check_task(member->run, task);
+    if (status < 0)
+        return status;
+    shard__run_set_time(member->run, shard__now_ns(engine->context), shard__wall_ns(engine->context));
+    status = shard__run_adjust(member->run, task, engine->adjust_threshold);
+    shard_engine_wake(engine);
+    return status;
+}
+
 static struct shard__run *run_with_data(const struct shard_engine *engine, int32_t id, int32_t data, int32_t volume)
 {
     struct shard__member *member = shard__engine_member(engine, id);

@@ -131,6 +131,18 @@ static void refuse(struct shard__run *run, int32_t task, struct shard_decision *
                                         .reason = SHARD_REASON_REFUSED};
 }
 
+/* What moved a task before it had started, if that was no policy. */
+static void take_adjustment(struct shard__extra *extra, struct shard_decision *decision)
+{
+    if (extra->wanted_reason == SHARD_REASON_NONE)
+        return;
+    decision->reason = (enum shard_reason_code)extra->wanted_reason;
+    decision->value = (double)extra->wanted_value;
+    decision->limit = (double)extra->wanted_limit;
+    decision->p_fail = (double)extra->wanted_p_fail;
+    extra->wanted_reason = SHARD_REASON_NONE;
+}
+
 static void ask(struct shard__run *run, int32_t task, struct shard_decision *decision)
 {
     *decision =
@@ -151,6 +163,7 @@ static void ask(struct shard__run *run, int32_t task, struct shard_decision *dec
         if (check_start(run, task, decision) == 0) {
             decision->kind = SHARD_DECIDE_START;
             decision->reason = SHARD_REASON_POLICY;
+            take_adjustment(extra, decision);
             return;
         }
         decision->host = -1;

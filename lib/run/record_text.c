@@ -68,6 +68,9 @@ static void say_reason(struct text *text, const struct shard_record *record)
     case SHARD_REASON_ATTEMPTS_SPENT:
         say(text, " (%.0f of %.0f)", value, limit);
         break;
+    case SHARD_REASON_FORECAST_BETTER:
+        say(text, " (%.3f there, above %.2f)", value, limit);
+        break;
     case SHARD_REASON_PARTS_ASKED:
         say(text, " (%.0f)", value);
         break;

@@ -46,6 +46,8 @@ struct shard__extra {
     int64_t unit_begin, unit_end;
     int64_t memory_bytes;  /* asked for; 0: as the profile says */
     int64_t retry_ns;      /* end of the back-off */
+    uint8_t wanted_reason; /* of an adjustment; 0: a policy's; with the operands, and the forecast where it goes: */
+    float wanted_value, wanted_limit, wanted_p_fail;
     int32_t wanted_host;   /* where the policy moved it to, -1: nowhere in particular */
     int32_t moves;         /* attempts that were ended so, in this engine: they count for nothing */
     uint8_t is_replicated; /* its two subtasks are replicas */
@@ -304,6 +306,10 @@ int32_t shard__run_started_as(const struct shard__run *run, int32_t task);
 int32_t shard__run_depth(const struct shard__run *run, int32_t task);
 /* The indices of a task by splits, "2/0"; "" for a whole task. */
 void shard__run_part(const struct shard__run *run, int32_t task, char *ret_part, size_t capacity);
+
+/* ---- adjust.c ---- */
+/* The rule of shard_engine_adjust(). 1: moved, 0: not, or a negative code. */
+int shard__run_adjust(struct shard__run *run, int32_t task, double threshold);
 
 /* ---- data.c: the data gate ---- */
 int shard__data_init(struct shard__run *run);
