@@ -13,10 +13,10 @@ SANITIZE = -Db_sanitize=address,undefined -Db_lundef=false
 MESON_TEST = meson test --no-rebuild --print-errorlogs
 
 # Where tests are run, what they need must be there; elsewhere they are built if it is.
-check check-asan check-valgrind check-kill check-sim check-cgroup2 fuzz-smoke lint tidy: export TESTS = enabled
+check check-asan check-valgrind check-kill check-redis check-sim check-cgroup2 fuzz-smoke lint tidy: export TESTS = enabled
 
 .DEFAULT_GOAL := build
-.PHONY: build setup demo check check-asan check-valgrind check-cgroup2 check-kill bench bench-accuracy bench-outcome check-sim fuzz-smoke lint tidy format docs install clean help
+.PHONY: build setup demo check check-asan check-valgrind check-cgroup2 check-kill check-redis bench bench-accuracy bench-outcome check-sim fuzz-smoke lint tidy format docs install clean help
 
 build: ## build into build/ (the default)
 	@.ci/setup build
@@ -64,6 +64,11 @@ check-sim: ## 10^6 random decisions, rubbish among them, on simulated clusters f
 	@.ci/setup build test
 	@$(MAKE) --no-print-directory build
 	@$(BUILD)/tests/sim/sim_test_fuzzer $(SEED) 1000000
+
+check-redis: ## a run of 2,000 tasks whose Redis server is killed 50 times
+	@.ci/setup build run test
+	@$(MAKE) --no-print-directory build
+	@SHARD_REDIS_KILLS=50 SHARD_REDIS_TASKS=2000 $(BUILD)/tests/fault_test_redis_kill
 
 bench: ## run the programs behind README's figures
 	@.ci/setup build run bench

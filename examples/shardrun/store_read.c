@@ -22,7 +22,7 @@ int store_read_run(const struct shard_store_handle *store, shard_context *contex
     if (status == 0)
         status = store->port->load(store->self, sink, 1, run, flags);
     if (status == 0) {
-        status = shard_sink_wait(sink, -1, &answer);
+        status = shard_store_wait(store, sink, -1, &answer);
         status = status == 1 ? answer.status : status;
     }
     shard_sink_free(sink);

@@ -8,7 +8,11 @@
  *
  * Every call but close takes a sink and a token and is answered exactly once by shard_sink_store_answered(), from any
  * thread. A negative return value is an answer too: the token is not answered again. What a call points to is valid
- * during the call only. No call blocks the caller (SQLite goes through the context's offload hook).
+ * during the call only. No call blocks the caller (SQLite goes through the context's offload hook; Redis is pumped).
+ *
+ * A store that talks over a descriptor of its own has `fd` and `step`: calls only queue, and `step` sends, receives and
+ * answers. An engine watches the descriptor behind its own and steps the store; a program without an engine waits with
+ * shard_store_wait(). Such a store is used by one thread at a time.
  *
  * Rules (each has a test in tests/conformance/):
  *  1. A write carries the epoch of its lease; any but the current one is refused with SHARD_EFENCED.
@@ -95,6 +99,10 @@ struct shard_store {
     int (*list)(void *self, int (*each)(void *each_self, const struct shard_run_summary *run), void *each_self);
     /** Ends the store; no call is under way. */
     void (*close)(void *self);
+    /** (optional, with step) A descriptor that is readable when `step` has something to do. The store's own. */
+    int (*fd)(void *self);
+    /** (optional, with fd) Sends, receives, answers: bounded work, never blocks. 0, or SHARD_ENOMEM (step again). */
+    int (*step)(void *self);
 };
 
 /** A store as an engine or a program holds it: table and self. */
@@ -102,6 +110,16 @@ struct shard_store_handle {
     const struct shard_store *port;
     void *self;
 };
+
+/**
+ * Waits for the next answer to a call of a program's own, as shard_sink_wait() does, and steps the store meanwhile
+ * where it has to be. `timeout_ms` below 0 waits without end, 0 does not wait.
+ *
+ * Returns 1 with an answer, 0 when the time is over.
+ * Errors: SHARD_EIO, SHARD_EVERSION.
+ */
+SHARD_API int shard_store_wait(const struct shard_store_handle *store, shard_sink *sink, int timeout_ms,
+                               struct shard_answer *ret_answer);
 
 /** Options of the memory store. */
 struct shard_memory_store_config {
@@ -139,6 +157,48 @@ struct shard_sqlite_store_config {
  */
 SHARD_API int shard_sqlite_store_open(shard_context *context, const struct shard_sqlite_store_config *config,
                                       struct shard_store_handle *ret_store);
+
+/**
+ * Options of the Redis store: a URL, or the fields after it. What a URL does not say, the fields may.
+ *
+ * redis://[USER@]HOST[:PORT][/DB] and redis+unix://[USER@]/PATH[?db=DB]. A password never stands in a URL: URLs are
+ * logged, and shown by ps.
+ */
+struct shard_redis_store_config {
+    size_t struct_size;
+    const char *url;           /* NULL: the fields below */
+    const char *host;          /* name or address; NULL: 127.0.0.1 */
+    int32_t port;              /* 0: 6379 */
+    int32_t db;                /* number of the database */
+    const char *unix_socket;   /* path, instead of host and port */
+    const char *user;          /* of an ACL; NULL: the default user */
+    const char *password;      /* NULL: none */
+    const char *password_file; /* its first line is the password */
+    const char *prefix;        /* of all keys; NULL: "shard" */
+    int32_t wait_replicas;     /* a write is answered when so many replicas have it (WAIT) */
+    int32_t wait_ms;           /* how long a write waits for them before it is sent again; 0: 1,000 */
+    int32_t waitaof;           /* non-zero: a write is answered when the server's own AOF is synced (WAITAOF, 7.2) */
+    int32_t timeout_ms;        /* a call that is not answered in this time, over reconnections, fails; 0: 30,000 */
+    int64_t keep_samples;      /* of each host; 0: 100,000 */
+};
+
+/**
+ * Makes a store on a Redis server (6.2 or newer) or Valkey, shared by processes of any number of machines.
+ *
+ * Returns before there is a connection. While there never was one, a server that cannot be reached fails the calls at
+ * once; later on, calls wait for it to come back, for `timeout_ms`, and are sent again with the same operation id. How
+ * durable an answer is depends on the server: it warns (log id "store-risk") when appendonly is off, when appendfsync
+ * is not always, and when keys can be evicted. Leases run by the server's clock.
+ *
+ * Host names are looked up through the offload hook. It has `fd` and `step`: see the top of this page. Close it with
+ * `handle.port->close(handle.self)`, which waits for at most a second, to give back what is held.
+ *
+ * Returns 0.
+ * Errors: SHARD_EINVAL (which field), SHARD_EIO (password file, descriptors), SHARD_ENOTSUP (built without hiredis, or
+ * TLS is wanted), SHARD_ENOMEM, SHARD_EVERSION.
+ */
+SHARD_API int shard_redis_store_open(shard_context *context, const struct shard_redis_store_config *config,
+                                     struct shard_store_handle *ret_store);
 
 SHARD_END
 

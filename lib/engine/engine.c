@@ -89,6 +89,12 @@ static int open_descriptors(struct shard_engine *engine)
         if (epoll_ctl(engine->epoll_fd, EPOLL_CTL_ADD, watched[i], &event) < 0)
             return shard__fail_errno(SHARD_EIO, errno, "cannot watch the engine's descriptors");
     }
+    if (engine->store.fd == NULL)
+        return 0;
+    /* A store that is pumped: its descriptor nests behind the engine's, so that the application watches one. */
+    struct epoll_event event = {.events = EPOLLIN};
+    if (epoll_ctl(engine->epoll_fd, EPOLL_CTL_ADD, engine->store.fd(engine->store_self), &event) < 0)
+        return shard__fail_errno(SHARD_EIO, errno, "cannot watch the descriptor of store '%s'", engine->store.name);
     return 0;
 }
 
@@ -101,6 +107,8 @@ static int take_config(struct shard_engine *engine, const struct shard_engine_co
         status = shard__take_struct(&engine->policy, sizeof(engine->policy), config->policy.port, "policy");
     if (status == 0)
         status = take_retry(config, &engine->rules);
+    if (status == 0 && (engine->store.fd == NULL) != (engine->store.step == NULL))
+        status = shard__fail(SHARD_EINVAL, "engine config: store '%s' has only one of fd and step", engine->store.name);
     if (status < 0)
         return status;
     engine->executor_self = config->executor_self;
@@ -239,12 +247,21 @@ static void arm_timer(struct shard_engine *engine)
     timerfd_settime(engine->timer_fd, 0, &when, NULL);
 }
 
+/* A store that is pumped gets its turn before answers are taken, and once more to send what has been asked for. */
+static int pump_store(struct shard_engine *engine)
+{
+    return engine->store.step == NULL ? 0 : engine->store.step(engine->store_self);
+}
+
 static int step_once(struct shard_engine *engine, int32_t *ret_progress)
 {
+    int status = pump_store(engine);
+    if (status < 0)
+        return status;
     for (int32_t i = 0; i < engine->order_count; i++)
         if (engine->members[engine->order[i]].phase == SHARD__PHASE_ACTIVE)
             shard__run_set_time(engine->members[engine->order[i]].run, engine->now_ns, engine->wall_ns);
-    int status = shard__take_answers(engine, ret_progress);
+    status = shard__take_answers(engine, ret_progress);
     if (status == 0)
         status = shard__expire_attempts(engine);
     for (int32_t i = 0; i < engine->order_count && status == 0; i++)
@@ -253,6 +270,8 @@ static int step_once(struct shard_engine *engine, int32_t *ret_progress)
         status = shard__keep_quarantines(engine);
     if (status == 0)
         status = shard__call_samples(engine);
+    if (status == 0)
+        status = pump_store(engine);
     int carried = shard__carry_out(engine);
     return status < 0 ? status : carried;
 }

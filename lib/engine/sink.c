@@ -14,6 +14,8 @@
 #include <sys/eventfd.h>
 #include <unistd.h>
 
+#include <shard/store.h>
+
 #include "base/context.h"
 #include "base/error.h"
 
@@ -281,4 +283,33 @@ int shard_sink_wait(shard_sink *sink, int timeout_ms, struct shard_answer *ret_a
     sink->taken.answers[sink->next - 1].as.store.image = NULL;
     int status = shard__give_struct(ret_answer, &answer, sizeof(answer), "answer");
     return status < 0 ? status : 1;
+}
+
+/* Milliseconds until a deadline, rounded up; -1 for one that never comes. */
+static int left_ms(const shard_context *context, int timeout_ms, int64_t deadline_ns)
+{
+    if (timeout_ms < 0)
+        return -1;
+    int64_t left_ns = deadline_ns - shard__now_ns(context);
+    return left_ns <= 0 ? 0 : (int)((left_ns + 999999) / 1000000);
+}
+
+int shard_store_wait(const struct shard_store_handle *store, shard_sink *sink, int timeout_ms,
+                     struct shard_answer *ret_answer)
+{
+    const struct shard_store *port = store->port;
+    int is_pumped = port->struct_size >= sizeof(*port) && port->fd != NULL && port->step != NULL;
+    if (!is_pumped)
+        return shard_sink_wait(sink, timeout_ms, ret_answer);
+    int64_t deadline_ns = shard__now_ns(sink->context) + (int64_t)timeout_ms * 1000000;
+    struct pollfd items[2] = {{.fd = sink->fd, .events = POLLIN}, {.fd = port->fd(store->self), .events = POLLIN}};
+    for (;;) {
+        port->step(store->self);
+        int status = shard_sink_wait(sink, 0, ret_answer);
+        int wait_ms = left_ms(sink->context, timeout_ms, deadline_ns);
+        if (status != 0 || wait_ms == 0)
+            return status;
+        if (poll(items, 2, wait_ms) < 0 && errno != EINTR)
+            return shard__fail_errno(SHARD_EIO, errno, "cannot wait for a store");
+    }
 }

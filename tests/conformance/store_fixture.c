@@ -41,7 +41,8 @@ int store_wait(struct store_fixture *fixture, shard_token token, int returned)
     if (returned < 0) {
         fixture->answer.status = returned;
         snprintf(fixture->answer.message, sizeof(fixture->answer.message), "%.*s", 255, error.message);
-    } else if (shard_sink_wait(fixture->sink, 60000, &fixture->answer) != 1 || fixture->answer.token != token) {
+    } else if (shard_store_wait(&fixture->store, fixture->sink, 60000, &fixture->answer) != 1 ||
+               fixture->answer.token != token) {
         fixture->answer.status = SHARD_ESTALE;
         snprintf(fixture->answer.message, sizeof(fixture->answer.message), "the call was not answered");
     }

@@ -1,0 +1,106 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The start of a connection: who we are, which database, and what the server's settings put at risk. */
+
+#include "redis.h"
+
+#include <string.h>
+
+#include "base/context.h"
+#include "base/error.h"
+
+static int send_greeting(struct shard__redis_store *store, enum shard__redis_expect kind, const char *const *words)
+{
+    struct shard__redis_command command;
+    shard__redis_command_init(&command, store->context);
+    for (; *words != NULL; words++)
+        shard__redis_text(&command, *words);
+    int status = shard__redis_expect(store, kind, NULL, -1);
+    if (status == 0)
+        shard__redis_put(store, &command);
+    shard__redis_command_clear(&command);
+    return status;
+}
+
+int shard__redis_greet(struct shard__redis_store *store)
+{
+    struct shard__redis_command command;
+    int status = 0;
+    if (store->password != NULL) {
+        const char *const with_user[] = {"AUTH", store->user, store->password, NULL};
+        const char *const without[] = {"AUTH", store->password, NULL};
+        status = send_greeting(store, SHARD__REDIS_EXPECT_AUTH, store->user != NULL ? with_user : without);
+    }
+    const char *const settings[] = {"CONFIG", "GET", "appen*", NULL};
+    const char *const memory[] = {"CONFIG", "GET", "maxmemory*", NULL};
+    if (status == 0 && !store->has_warned)
+        status = send_greeting(store, SHARD__REDIS_EXPECT_CONFIG, settings);
+    if (status == 0 && !store->has_warned)
+        status = send_greeting(store, SHARD__REDIS_EXPECT_CONFIG, memory);
+    if (status == 0)
+        status = shard__redis_expect(store, SHARD__REDIS_EXPECT_SELECT, NULL, -1);
+    if (status < 0)
+        return status;
+    shard__redis_command_init(&command, store->context);
+    shard__redis_text(&command, "SELECT");
+    shard__redis_number(&command, store->db);
+    shard__redis_put(store, &command);
+    shard__redis_command_clear(&command);
+    return 0;
+}
+
+static const char *setting(const redisReply *reply, const char *name)
+{
+    for (size_t i = 0; i + 1 < reply->elements; i += 2)
+        if (reply->element[i]->type == REDIS_REPLY_STRING && reply->element[i + 1]->type == REDIS_REPLY_STRING &&
+            strcmp(reply->element[i]->str, name) == 0)
+            return reply->element[i + 1]->str;
+    return NULL;
+}
+
+static void warn(const struct shard__redis_store *store, const redisReply *reply)
+{
+    if (reply->type != REDIS_REPLY_ARRAY) {
+        shard__log(store->context, SHARD_LOG_INFO, "store-risk",
+                   "store '%s': its settings cannot be read, so nothing is known of how durable it is", store->name);
+        return;
+    }
+    const char *append = setting(reply, "appendonly"), *sync = setting(reply, "appendfsync");
+    const char *limit = setting(reply, "maxmemory"), *policy = setting(reply, "maxmemory-policy");
+    if (append != NULL && strcmp(append, "yes") != 0)
+        shard__log(store->context, SHARD_LOG_WARNING, "store-risk",
+                   "store '%s': appendonly is off: when the server dies, what was answered since its last snapshot is "
+                   "lost; set appendonly yes",
+                   store->name);
+    else if (sync != NULL && strcmp(sync, "always") != 0)
+        shard__log(store->context, SHARD_LOG_WARNING, "store-risk",
+                   "store '%s': appendfsync is %s: a power cut may lose what was answered last; set appendfsync always",
+                   store->name, sync);
+    if (limit != NULL && policy != NULL && strcmp(limit, "0") != 0 && strncmp(policy, "allkeys", 7) == 0)
+        shard__log(store->context, SHARD_LOG_WARNING, "store-risk",
+                   "store '%s': maxmemory-policy is %s: the server may drop whole runs when it is full; set noeviction",
+                   store->name, policy);
+}
+
+void shard__redis_greeted(struct shard__redis_store *store, const struct shard__redis_expected *expected,
+                          const redisReply *reply)
+{
+    int passes = 0;
+    if (expected->kind == SHARD__REDIS_EXPECT_CONFIG) {
+        /* A password that was not accepted, or that is missing, is told by SELECT. */
+        if (reply->type != REDIS_REPLY_ERROR || strncmp(reply->str, "NOPERM", 6) == 0)
+            warn(store, reply);
+        return;
+    }
+    if (reply->type == REDIS_REPLY_ERROR) {
+        int status = shard__redis_fail_reply(store, reply, &passes);
+        if (!passes)
+            shard__redis_end_all(store, status);
+        shard__redis_link_break(store, "%s", shard__error_message());
+    } else if (expected->kind == SHARD__REDIS_EXPECT_SELECT) {
+        store->link.state = SHARD__REDIS_UP;
+        store->link.was_up = 1;
+        store->link.failures = 0;
+        store->link.trouble[0] = '\0';
+        store->has_warned = 1;
+    }
+}
