@@ -21,7 +21,7 @@ struct explain_options {
 
 enum { OPTION_STORE = 256 };
 
-static const struct argp_option options[] = {{"store", OPTION_STORE, "PATH", 0, "default " PLACE_DEFAULT_STORE, 0},
+static const struct argp_option options[] = {{"store", OPTION_STORE, "PATH|URL", 0, "default " PLACE_DEFAULT_STORE, 0},
                                              {0}};
 
 static error_t parse(int key, char *argument, struct argp_state *state)

@@ -21,7 +21,7 @@ struct report_options {
 enum { OPTION_STORE = 256 };
 
 static const struct argp_option options[] = {
-    {"store", OPTION_STORE, "PATH", 0, "default " PLACE_DEFAULT_STORE, 0},
+    {"store", OPTION_STORE, "PATH|URL", 0, "default " PLACE_DEFAULT_STORE, 0},
     {"output", 'o', "FILE", 0, "write to FILE instead of report.html beside the run", 0},
     {0}};
 

@@ -20,7 +20,7 @@ struct status_options {
 
 enum { OPTION_STORE = 256 };
 
-static const struct argp_option options[] = {{"store", OPTION_STORE, "PATH", 0, "default " PLACE_DEFAULT_STORE, 0},
+static const struct argp_option options[] = {{"store", OPTION_STORE, "PATH|URL", 0, "default " PLACE_DEFAULT_STORE, 0},
                                              {"json", 'j', NULL, 0, "print one JSON object a line", 0},
                                              {0}};
 

@@ -21,23 +21,28 @@ int place_parse(const char *text, struct place *ret_place, char **ret_problem)
     const char *path = text != NULL ? text : PLACE_DEFAULT_STORE;
     size_t scheme = strcspn(path, ":/");
     bool in_memory = strcmp(path, "memory:") == 0;
+    bool on_server = strncmp(path, "redis", 5) == 0 && strstr(path, "://") != NULL;
     if (strncmp(path, "sqlite:", 7) == 0) {
         path += 7;
+    } else if (on_server) {
+        /* The library takes it apart. */
     } else if (!in_memory && path[scheme] == ':') {
-        *ret_problem =
-            need_printf("there is no store of the kind '%.*s'; write PATH, sqlite:PATH or memory:", (int)scheme, path);
+        *ret_problem = need_printf("there is no store of the kind '%.*s'; write PATH, sqlite:PATH, "
+                                   "redis://[USER@]HOST[:PORT][/DB], redis+unix://[USER@]/PATH or memory:",
+                                   (int)scheme, path);
         return -1;
     }
     if (path[0] == '\0') {
         *ret_problem = need_copy("the store's path is empty; write PATH, sqlite:PATH or memory:");
         return -1;
     }
-    char *absolute = path_absolute(in_memory ? PLACE_DEFAULT_STORE : path);
+    char *absolute = path_absolute(in_memory || on_server ? PLACE_DEFAULT_STORE : path);
     char *directory = path_directory(absolute);
     place.text = in_memory ? need_copy("memory:") : need_copy(path);
     place.runs = path_join(directory, "runs");
     place.state = path_join(directory, "state");
-    place.store = in_memory ? NULL : need_copy(absolute);
+    place.store = in_memory ? NULL : need_copy(on_server ? path : absolute);
+    place.on_server = on_server;
     free(directory);
     free(absolute);
     *ret_place = place;
@@ -73,10 +78,26 @@ static int open_sqlite(const struct place *place, shard_context *context, bool r
     return code;
 }
 
+/* A password comes from a file or from the environment; on a command line everybody could read it. */
+static int open_redis(const struct place *place, shard_context *context, struct shard_store_handle *ret_store)
+{
+    struct shard_redis_store_config config = {.struct_size = sizeof config,
+                                              .url = place->store,
+                                              .password = getenv("SHARDRUN_REDIS_PASSWORD"),
+                                              .password_file = getenv("SHARDRUN_REDIS_PASSWORD_FILE")};
+    const char *replicas = getenv("SHARDRUN_REDIS_WAIT_REPLICAS");
+    config.wait_replicas = replicas != NULL ? (int32_t)strtol(replicas, NULL, 10) : 0;
+    if (shard_redis_store_open(context, &config, ret_store) < 0)
+        return cli_library_error("the store does not work");
+    return CLI_DONE;
+}
+
 int place_open_store(const struct place *place, shard_context *context, bool read_only,
                      struct shard_store_handle *ret_store)
 {
     struct shard_memory_store_config config = {.struct_size = sizeof config, .keep_records = INT64_MAX};
+    if (place->on_server)
+        return open_redis(place, context, ret_store);
     if (place->store != NULL)
         return open_sqlite(place, context, read_only, ret_store);
     if (shard_memory_store_open(context, &config, ret_store) < 0)

@@ -23,14 +23,16 @@
 
 struct place {
     char *text;  /* the store as the user wrote it, for messages and for `--store` */
-    char *store; /* absolute path of the database; NULL: in memory */
+    char *store; /* absolute path of the database, or URL of a server; NULL: in memory */
+    bool on_server;
     char *runs;
     char *state;
 };
 
 #define PLACE_DEFAULT_STORE ".shardrun/store.db"
 
-/* Takes a store's address apart: PATH, sqlite:PATH or memory:. NULL is the default. Touches nothing. */
+/* Takes a store's address apart: PATH, sqlite:PATH, redis://..., redis+unix://... or memory:. NULL is
+ * the default, beside which the files of a run lie that is in memory or on a server. Touches nothing. */
 int place_parse(const char *text, struct place *ret_place, char **ret_problem);
 void place_clear(struct place *place);
 

@@ -61,7 +61,7 @@ static const struct argp_option option_table[] = {
     {"monitor-interval", OPTION_MONITOR, "MS", 0, "between samples of the hosts (default 500)", 0},
     {"seed", OPTION_SEED, "N", 0, "of all randomness (default 0)", 0},
     {NULL, 0, NULL, 0, "Where it is kept and shown:", 4},
-    {"store", OPTION_STORE, "PATH|memory:", 0,
+    {"store", OPTION_STORE, "PATH|URL|memory:", 0,
      "default "
      ".shardrun/store.db",
      0},
