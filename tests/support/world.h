@@ -127,7 +127,8 @@ struct world_host {
     enum shard_host_state state;
     shard_host_id id; /* in the current engine, -1 */
     int running;
-    int64_t cpu_used, memory_used;
+    int64_t cpu_used;
+    uint64_t memory_used; /* wraps where memory is not known and nothing bounds what is asked for */
 };
 
 struct world_pending {

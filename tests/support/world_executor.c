@@ -42,7 +42,7 @@ static void check_start(struct world *world, struct world_run *run, const struct
                   shard_host_state_text(host->state));
     ck_assert_str_eq(start->boot_id, host->boot_id);
     ck_assert_msg(host->running < host->slots && host->cpu_used + start->cpu_millicores <= host->cpu &&
-                      (host->memory == 0 || host->memory_used + start->memory_bytes <= host->memory),
+                      (host->memory == 0 || host->memory_used + (uint64_t)start->memory_bytes <= (uint64_t)host->memory),
                   "task '%s' is too much for '%s'", start->task_name, host->name);
     int32_t before[64];
     int32_t count = shard_workflow_predecessors(start->workflow, start->workflow_task, before, 64);
@@ -89,7 +89,7 @@ static int new_attempt(struct world *world, struct world_run *run, const struct 
     world->live[world->live_count++] = id;
     world->hosts[host].running++;
     world->hosts[host].cpu_used += start->cpu_millicores;
-    world->hosts[host].memory_used += start->memory_bytes;
+    world->hosts[host].memory_used += (uint64_t)start->memory_bytes;
     return id;
 }
 
@@ -143,7 +143,7 @@ void world_end_attempt(struct world *world, int id, enum shard_outcome outcome)
             world->live[i--] = world->live[--world->live_count];
     host->running--;
     host->cpu_used -= attempt->cpu;
-    host->memory_used -= attempt->memory;
+    host->memory_used -= (uint64_t)attempt->memory;
     if (outcome != SHARD_OUTCOME_DONE)
         return;
     int32_t outputs[64];
