@@ -60,6 +60,10 @@ static void pump(struct orchestrator *orchestrator)
     if (shard_engine_step(orchestrator->engine) < 0)
         exit(cli_library_error("the engine cannot go on"));
     while (!orchestrator->ended && shard_engine_next_event(orchestrator->engine, &event) == 1) {
+        if (is_held_by_another(orchestrator, &event) && orchestrator->options->wait) {
+            show_line(&orchestrator->show, "standing by: %s", event.message);
+            continue;
+        }
         if (is_held_by_another(orchestrator, &event)) {
             event.run_state = SHARD_RUN_FENCED;
             on_run_ended(orchestrator, &event);
@@ -159,7 +163,10 @@ static int never_began(const struct orchestrator *orchestrator)
                          run);
     case SHARD_EHELD:
     case SHARD_EFENCED:
-        return cli_error(CLI_FENCED, "another process holds run '%s': %s; stop that one first", run, message);
+        return cli_error(
+            CLI_FENCED,
+            "another process holds run '%s': %s; stop that one first, or stand by with `shardrun resume --wait`", run,
+            message);
     default:
         return cli_error(
             cli_exit_of(orchestrator->end.code) == CLI_USAGE ? CLI_ENVIRONMENT : cli_exit_of(orchestrator->end.code),

@@ -30,7 +30,8 @@ enum {
     OPTION_GRACE,
     OPTION_OUTPUT,
     OPTION_SEED,
-    OPTION_JSON
+    OPTION_JSON,
+    OPTION_WAIT
 };
 
 static const struct argp_option option_table[] = {
@@ -67,6 +68,7 @@ static const struct argp_option option_table[] = {
      0},
     {"run", OPTION_RUN, "NAME", 0, "name of the run; default: the workflow's and a suffix", 0},
     {"lease", OPTION_LEASE, "SECONDS", 0, "how long a run is held without a sign of life (default 15)", 0},
+    {"wait", OPTION_WAIT, NULL, 0, "of resume: stand by while another process holds the run, and take over", 0},
     {"report", OPTION_REPORT, "FILE", 0, "write the report to FILE", 0},
     {"no-report", OPTION_NO_REPORT, NULL, 0, "write no report", 0},
     {"json", OPTION_JSON, NULL, 0, "print one JSON object a line for each event", 0},
@@ -208,6 +210,11 @@ static error_t parse_one(int key, char *argument, struct argp_state *state)
         if (parse->resume)
             argp_error(state, "RUN is named without --run");
         replace(&options->run, argument);
+        return 0;
+    case OPTION_WAIT:
+        if (!parse->resume)
+            argp_error(state, "--wait is for resume");
+        options->wait = true;
         return 0;
     case OPTION_NETWORK:
         options->network = true;

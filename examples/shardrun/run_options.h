@@ -24,6 +24,7 @@ struct run_options {
     bool quiet;
     bool verbose;
     char *store;
+    bool wait; /* stand by while another process holds the run */
 
     /* What to run. */
     char *file; /* of `run` only */

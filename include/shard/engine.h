@@ -205,6 +205,7 @@ struct shard_run_spec {
     int32_t keep_going;     /* non-zero: a failed task stops only what depends on it; 0: nothing new starts after it */
     int32_t wait_for_hosts; /* non-zero: a task that no host can hold waits for one that joins */
     int32_t priority;       /* of the run among the runs of the engine; larger goes first */
+    int32_t stand_by;       /* resume, non-zero: wait for the lease as long as it takes; 0: twice lease_seconds */
 };
 
 /**

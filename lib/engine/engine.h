@@ -30,6 +30,7 @@ struct shard__member {
     struct shard__run *run; /* NULL once forgotten */
     enum shard__phase phase;
     int is_resume;
+    int stands_by;    /* waits for the lease as long as it takes */
     int suspend;      /* let go of it as soon as nothing is on its way */
     int reattach_due; /* what was running has not been asked for yet */
     int64_t epoch;

@@ -134,10 +134,14 @@ static int acquired(struct shard_engine *engine, int32_t id, const struct shard_
 {
     struct shard__member *member = &engine->members[id];
     int64_t lease_twice = shard__later_ns(engine->lease_ns, engine->lease_ns);
-    if (answer->code == SHARD_EHELD && engine->now_ns - member->acquire_since_ns < lease_twice) {
+    if (answer->code == SHARD_EHELD && (member->stands_by || engine->now_ns - member->acquire_since_ns < lease_twice)) {
         if (member->retries++ == 0)
             shard__engine_warn(engine, id, -1, SHARD_EHELD, "lease-held", text_of(answer));
         member->retry_ns = engine->now_ns + 250000000;
+        return 0;
+    }
+    if (answer->code == SHARD_EIO && member->stands_by) {
+        member->retry_ns = engine->now_ns + 1000000000;
         return 0;
     }
     if (asks_again(engine, member, answer))

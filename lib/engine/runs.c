@@ -147,6 +147,7 @@ shard_run_id shard_engine_resume(shard_engine *engine, const struct shard_run_sp
     if (status < 0)
         return status;
     int32_t id = add_member(engine, run, 1);
+    engine->members[id].stands_by = spec.stand_by;
     status = shard__call_acquire(engine, id);
     if (status < 0)
         drop_member(engine, id);

@@ -18,6 +18,7 @@ struct life {
     struct redis_server server;
     shard_context *context;
     struct shard_store_handle store;
+    struct shard_policy_handle policy;
     shard_engine *engine;
     int tasks, kills;
     unsigned char *starts;
@@ -75,14 +76,13 @@ static void open_engine(void)
     static const struct shard_executor executor = {
         .struct_size = sizeof(executor), .name = "at once", .start = start, .cancel = cancel};
     struct shard_redis_store_config config = {.struct_size = sizeof(config), .url = life.server.url};
-    struct shard_policy_handle policy;
     struct shard_host_spec host = {
         .struct_size = sizeof(host), .name = "host", .cpu_millicores = 10000, .memory_bytes = 1 << 30, .slots = 10};
     ck_assert_int_eq(shard_context_new(NULL, &life.context), 0);
     ck_assert_int_eq(shard_redis_store_open(life.context, &config, &life.store), 0);
-    ck_assert_int_eq(shard_policy_by_name(life.context, "round_robin", &policy), 0);
+    ck_assert_int_eq(shard_policy_by_name(life.context, "round_robin", &life.policy), 0);
     struct shard_engine_config engine = {
-        .struct_size = sizeof(engine), .executor = &executor, .store = life.store, .policy = policy};
+        .struct_size = sizeof(engine), .executor = &executor, .store = life.store, .policy = life.policy};
     ck_assert_int_eq(shard_engine_new(life.context, &engine, &life.engine), 0);
     ck_assert_int_ge(shard_engine_add_host(life.engine, &host), 0);
 }
@@ -143,6 +143,7 @@ START_TEST(a_server_that_is_killed_loses_and_doubles_nothing)
         ck_assert_int_eq(life.starts[i], 1);
     check_store();
     shard_engine_free(life.engine);
+    life.policy.port->destroy(life.policy.self);
     life.store.port->close(life.store.self);
     shard_workflow_unref(workflow);
     shard_context_free(life.context);
