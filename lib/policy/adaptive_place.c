@@ -6,7 +6,11 @@
 #include "adaptive.h"
 #include "base/context.h"
 
-enum { MOST_OFFERS = 64, FULL_LOOKED_AT = 16 };
+enum { MOST_OFFERS = 256, FULL_LOOKED_AT = 16 };
+/* From this urgency on, a task is worth a look at so many open hosts, and its parts will not have to wait for slots:
+   they go first. */
+static const double urgent = 0.6;
+enum { URGENT_PARTS = 32 };
 /* A canary takes at most so many times what tasks take in the mean. */
 static const double canary_share = 1.0;
 
@@ -33,7 +37,7 @@ static int32_t draw_offers(struct shard__adaptive *policy, const struct shard_vi
                            const struct shard__weighed *task, int32_t but_host, struct shard__offer *ret_offers)
 {
     const struct shard__cluster *cluster = view->cluster;
-    int32_t most = policy->config.candidates, count = 0;
+    int32_t most = task->urgency >= urgent ? MOST_OFFERS : policy->config.candidates, count = 0;
     int draw = cluster->open_count > most;
     for (int32_t i = 0; i < (draw ? 2 * most : cluster->open_count) && count < most; i++) {
         int32_t host =
@@ -117,7 +121,12 @@ static int wants_split(struct shard__adaptive *policy, const struct shard_view *
                        const struct shard__offer *best, struct shard_decision *ret_decision)
 {
     int64_t idle = policy->slots.free - view->tasks->ready_count(view->run);
-    if (view->workflow->units == NULL || (task->failures == 0 && idle < 2 && !(best->p_fail >= policy->config.split_p)))
+    int64_t taken = policy->slots.all / 4 < URGENT_PARTS ? policy->slots.all / 4 : URGENT_PARTS;
+    if (task->urgency >= urgent && idle < taken)
+        idle = taken;
+    if (view->workflow->units == NULL ||
+        (task->failures == 0 && idle < 2 && !(best->p_fail >= policy->config.split_p)) ||
+        !view->tasks->may_split(view->run, task->task))
         return 0;
     struct shard_task_view about = {.struct_size = sizeof(about)};
     view->tasks->describe(view->run, task->task, &about);

@@ -173,7 +173,7 @@ int shard__adaptive_after_failure(void *self, const shard_view *view, shard_task
         shard__log(policy->context, SHARD_LOG_WARNING, "host-quarantined",
                    "host '%s' is quarantined: %.1f of its last %.1f attempts failed by its doing",
                    view->cluster->hosts[host].name, (double)rate.failures, (double)rate.attempts);
-    if (shares.hosts >= AT_FAULT_HOSTS && shares.p_task >= at_fault_p) {
+    if (outcome != SHARD_OUTCOME_OUT_OF_MEMORY && shares.hosts >= AT_FAULT_HOSTS && shares.p_task >= at_fault_p) {
         ret_decision->kind = SHARD_DECIDE_GIVE_UP;
         ret_decision->reason = SHARD_REASON_TASK_AT_FAULT;
         ret_decision->value = shares.hosts;

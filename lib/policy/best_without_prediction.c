@@ -93,15 +93,6 @@ static struct choice weigh_all(const struct best *policy, const struct shard_vie
         if (shard__view_admits(view, &need, cluster->open[at]) && is_wanted(policy, view, task, cluster->open[at]))
             weigh(view, task, cluster->open[at], seconds, 0, &best);
     }
-    for (int32_t host = 0; cluster->host_count <= FULL_WEIGHED && host < cluster->host_count; host++) {
-        const struct shard__host *full = &cluster->hosts[host];
-        if (full->state != SHARD_HOST_UP || shard__host_admits(full, &need) || !shard__host_could_hold(full, &need) ||
-            !is_wanted(policy, view, task, host))
-            continue;
-        double wait_seconds = view->tasks->host_free_seconds(view->run, host);
-        if (!isnan(wait_seconds) && wait_seconds > 0)
-            weigh(view, task, host, seconds, wait_seconds, &best);
-    }
     return best;
 }
 
@@ -135,7 +126,7 @@ static int wants_split(struct best *policy, const struct shard_view *view, int32
     struct shard_task_view about = {.struct_size = sizeof(about)};
     int32_t failures = view->tasks->failures(view->run, task);
     int64_t idle = policy->slots.free - view->tasks->ready_count(view->run);
-    if (view->workflow->units == NULL || (failures == 0 && idle < 2))
+    if (view->workflow->units == NULL || (failures == 0 && idle < 2) || !view->tasks->may_split(view->run, task))
         return 0;
     view->tasks->describe(view->run, task, &about);
     struct shard__split_plan plan;

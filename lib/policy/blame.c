@@ -98,6 +98,11 @@ static double task_mean(const struct shard__blame_task *task, const struct shard
     return (failures + task_p * task_attempts) / ((double)(task->attempts - (but != NULL)) + task_attempts);
 }
 
+static uint64_t pair_of(int32_t kind, int32_t host)
+{
+    return (uint64_t)(uint32_t)kind << 31 | (uint64_t)(uint32_t)host;
+}
+
 static void give(struct shard__rate *rate, float share)
 {
     rate->failures += share;
@@ -130,6 +135,9 @@ static void share_out(struct shard__blame *blame, const struct shard__blame_task
     /* Each other host that it failed on makes it likelier to be the task's; each success elsewhere is in the mean. */
     double p_task = task_mean(task, one) * (task->hosts > 1 ? 1 + 2 * (double)(task->hosts - 1) : 1);
     p_host *= one->host < 0 ? 0 : (double)one->host_factor;
+    /* A kind that fails on one host again and again, and not elsewhere, has not shown that it is the kind. */
+    int32_t here = shard__intmap_find(&blame->pairs, pair_of(one->kind, one->host));
+    p_kind /= here > 1 ? (double)here : 1;
     double sum = p_host + p_kind + p_data + p_task;
     one->of_host = (float)(p_host / sum);
     one->of_kind = (float)(p_kind / sum);
@@ -173,26 +181,13 @@ static void count_attempt(struct shard__blame *blame, const struct shard__blame_
         shard__rate_add(data, blame->half_life_seconds, about->now_ns, 0);
 }
 
-static uint64_t pair_of(int32_t kind, int32_t host)
+/* Failures of a kind on a host, since the last success. */
+static void count_pair(struct shard__blame *blame, int32_t kind, int32_t host)
 {
-    return (uint64_t)(uint32_t)kind << 31 | (uint64_t)(uint32_t)host;
-}
-
-/* The newest failure of a task counts against its kind on that host if it is mostly the host's; those before it no more
-   if they turn out not to be. */
-static void count_pairs(struct shard__blame *blame, const struct shard__blame_task *task)
-{
-    for (int32_t i = 0; i < task->case_count; i++) {
-        const struct shard__blame_case *one = &task->cases[i];
-        if (one->kind < 0 || one->host < 0)
-            continue;
-        uint64_t pair = pair_of(one->kind, one->host);
-        int32_t before = shard__intmap_find(&blame->pairs, pair);
-        if (one->of_host <= 0.5F)
-            shard__intmap_remove(&blame->pairs, pair);
-        else if (i == task->case_count - 1 && before < 255)
-            (void)shard__intmap_set(blame->context, &blame->pairs, pair, before < 0 ? 1 : before + 1);
-    }
+    uint64_t pair = pair_of(kind, host);
+    int32_t before = shard__intmap_find(&blame->pairs, pair);
+    if (kind >= 0 && host >= 0 && before < 255)
+        (void)shard__intmap_set(blame->context, &blame->pairs, pair, before < 0 ? 1 : before + 1);
 }
 
 void shard__blame_failed(struct shard__blame *blame, const struct shard__blame_about *about, double host_factor,
@@ -207,6 +202,7 @@ void shard__blame_failed(struct shard__blame *blame, const struct shard__blame_a
     task->attempts++;
     task->failures++;
     struct shard__blame_case *one = add_case(blame, task, about, host_factor);
+    count_pair(blame, about->kind, about->host);
     share_out_all(blame, task, about->now_ns);
     *ret_shares = (struct shard__blame_shares){.task = (double)one->of_task,
                                                .kind = (double)one->of_kind,
@@ -214,7 +210,6 @@ void shard__blame_failed(struct shard__blame *blame, const struct shard__blame_a
                                                .data = (double)one->of_data,
                                                .hosts = task->hosts,
                                                .p_task = task_mean(task, NULL)};
-    count_pairs(blame, task);
 }
 
 void shard__blame_done(struct shard__blame *blame, const struct shard__blame_about *about)
@@ -262,8 +257,9 @@ double shard__blame_p_fail(const struct shard__blame *blame, const struct shard_
     if (failed != NULL)
         task = task_mean(failed, NULL);
     int32_t pair = blame->pairs.count == 0 ? -1 : shard__intmap_find(&blame->pairs, pair_of(about->kind, about->host));
-    /* Failures of this kind here without a success since are worth as much again as those of any kind. */
-    double of_pair = pair > 0 ? (double)pair / ((double)pair + host_attempts) : 0;
+    /* Failures of this kind here without a success since, as far as they are not the kind's everywhere: one may be the
+       task's. */
+    double of_pair = pair > 1 ? (double)(pair - 1) / ((double)pair + host_attempts) * (1 - kind) : 0;
     *ret_evidence = of_host;
     return 1 - (1 - host) * (1 - kind) * (1 - task) * (1 - of_pair);
 }

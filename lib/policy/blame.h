@@ -54,7 +54,8 @@ struct shard__blame {
     struct shard__blame_task *tasks;
     size_t task_capacity;
     int32_t task_count;
-    struct shard__intmap data_of, task_of, pairs; /* pairs: (kind, host) failures that are the host's, at most 255 */
+    struct shard__intmap data_of, task_of,
+        pairs; /* pairs: failures of a kind on a host since its last success there, at most 255 */
 };
 
 /* What an attempt was about. */

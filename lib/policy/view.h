@@ -39,6 +39,8 @@ struct shard__view_tasks {
     double (*host_free_seconds)(const void *run, int32_t host);
     /* The attempt of a running task. 1, or 0 when the executor has none. */
     int (*running)(const void *run, int32_t task, struct shard__running *ret_running);
+    /* Whether a ready task can be split at all: it has units enough, and is not the merge step of one that was. */
+    int (*may_split)(const void *run, int32_t task);
     /* Tasks that are ready and have no host yet. */
     int32_t (*ready_count)(const void *run);
 };

@@ -184,6 +184,13 @@ static int running(const void *self, int32_t task, struct shard__running *ret_ru
     return 1;
 }
 
+static int may_split(const void *self, int32_t task)
+{
+    int may = shard__run_check_split(self, task, 2) == 0;
+    shard__clear_error(); /* why not is nobody's error */
+    return may;
+}
+
 static int32_t ready_count(const void *self)
 {
     const struct shard__run *run = self;
@@ -202,5 +209,6 @@ const struct shard__view_tasks shard__run_view_tasks = {
     .staging_bytes = staging_bytes,
     .host_free_seconds = host_free_seconds,
     .running = running,
+    .may_split = may_split,
     .ready_count = ready_count,
 };
