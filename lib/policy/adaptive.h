@@ -39,6 +39,7 @@ struct shard__weighed {
     struct shard__need need;
     double seconds;      /* on a host of speed 1 */
     double failure_cost; /* seconds */
+    double busy_seconds; /* what is left to do, for each slot */
     double urgency;      /* 0..1: what a second of delay costs, against a second of the whole run */
     uint64_t data[SHARD__BLAME_DATA];
     int32_t data_count;

@@ -38,6 +38,7 @@ void shard__adaptive_weigh_task(struct shard__adaptive *policy, const struct sha
     /* What comes after it against what is left to do for all slots: the larger decides when the run ends. */
     double rank = (double)view->workflow->rank_seconds[origin];
     double busy = policy->work_seconds / (double)(policy->slots.all > 0 ? policy->slots.all : 1);
+    ret_task->busy_seconds = busy;
     double share = rank > 0 ? rank / (busy > rank ? busy : rank) : 0;
     ret_task->urgency = least_urgency + (1 - least_urgency) * share * share;
     note_data(view, origin, ret_task);

@@ -10,7 +10,9 @@ enum { MOST_OFFERS = 256, FULL_LOOKED_AT = 16 };
 /* From this urgency on, a task is worth a look at so many open hosts, and its parts will not have to wait for slots:
    they go first. */
 static const double urgent = 0.6;
-enum { URGENT_PARTS = 32 };
+/* A task that takes so many times what is left to do for each slot is worth splitting though no slot is idle. */
+static const double dominates = 3;
+enum { URGENT_PARTS = 8 };
 /* A canary takes at most so many times what tasks take in the mean. */
 static const double canary_share = 1.0;
 
@@ -122,10 +124,11 @@ static int wants_split(struct shard__adaptive *policy, const struct shard_view *
 {
     int64_t idle = policy->slots.free - view->tasks->ready_count(view->run);
     int64_t taken = policy->slots.all / 4 < URGENT_PARTS ? policy->slots.all / 4 : URGENT_PARTS;
-    if (task->urgency >= urgent && idle < taken)
+    if (task->urgency >= urgent && task->seconds > dominates * task->busy_seconds && idle < taken)
         idle = taken;
     if (view->workflow->units == NULL ||
         (task->failures == 0 && idle < 2 && !(best->p_fail >= policy->config.split_p)) ||
+        (task->failures == 0 && view->tasks->origin(view->run, task->task) != task->task) || /* a part stays one */
         !view->tasks->may_split(view->run, task->task))
         return 0;
     struct shard_task_view about = {.struct_size = sizeof(about)};

@@ -97,6 +97,10 @@ int shard__adaptive_review(void *self, const shard_view *view, shard_task_id id,
     struct shard__weighed task;
     if (!view->tasks->running(view->run, id, &running))
         return 0;
+    /* Most are well and on time, and all are looked at once a second: that has to be cheap. */
+    if (shard__health_of(&policy->health, running.host, view->now_ns) != SHARD__QUARANTINED &&
+        shard__stragglers_on_time(&policy->stragglers, &running, view->now_ns))
+        return 0;
     shard__adaptive_weigh_task(policy, view, id, &task);
     /* Against what it would take on a host that is as fast as it says: a slow one makes stragglers. */
     if (!shard__progress_of(&running, task.seconds / view->cluster->hosts[running.host].speed, view->now_ns, &progress))

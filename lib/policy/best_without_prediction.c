@@ -192,7 +192,8 @@ static int review(void *self, const shard_view *view, shard_task_id task, struct
     struct best *policy = self;
     struct shard__running running;
     struct shard__progress progress;
-    if (!view->tasks->running(view->run, task, &running))
+    if (!view->tasks->running(view->run, task, &running) ||
+        shard__stragglers_on_time(&policy->stragglers, &running, view->now_ns))
         return 0;
     double seconds = seconds_of(policy, view, task);
     double expected = seconds / view->cluster->hosts[running.host].speed;

@@ -59,7 +59,8 @@ static int review(void *self, const shard_view *view, shard_task_id task, struct
     struct late *policy = self;
     struct shard__running running;
     struct shard__progress progress;
-    if (!view->tasks->running(view->run, task, &running))
+    if (!view->tasks->running(view->run, task, &running) ||
+        shard__stragglers_on_time(&policy->stragglers, &running, view->now_ns))
         return 0;
     double seconds = shard__pace_seconds(&policy->pace, shard__kinds_number(&policy->kinds, view, task),
                                          view->tasks->expected_seconds(view->run, task));

@@ -78,6 +78,23 @@ static void keep(struct shard__stragglers *stragglers, int64_t key, double left_
     stragglers->now[least] = first;
 }
 
+static void note_rate(struct shard__stragglers *stragglers, double rate)
+{
+    stragglers->rates[stragglers->rate_next] = (float)rate;
+    stragglers->rate_next = (stragglers->rate_next + 1) % SHARD__STRAGGLERS_RATES;
+    if (stragglers->rate_count < SHARD__STRAGGLERS_RATES)
+        stragglers->rate_count++;
+}
+
+int shard__stragglers_on_time(struct shard__stragglers *stragglers, const struct shard__running *running,
+                              int64_t now_ns)
+{
+    if (running->units_done > 0 || !((double)(now_ns - running->started_ns) / 1e9 < running->expected_seconds))
+        return 0;
+    note_rate(stragglers, 1);
+    return 1;
+}
+
 int shard__stragglers_review(struct shard__stragglers *stragglers, const struct shard_view *view, int32_t task,
                              const struct shard__progress *progress, int64_t most)
 {
@@ -86,11 +103,8 @@ int shard__stragglers_review(struct shard__stragglers *stragglers, const struct 
         begin_round(stragglers, view->now_ns);
     if (!(progress->rate > 0) || !isfinite(progress->rate) || !isfinite(progress->left_seconds))
         return 0;
-    stragglers->rates[stragglers->rate_next] = (float)progress->rate;
-    stragglers->rate_next = (stragglers->rate_next + 1) % SHARD__STRAGGLERS_RATES;
-    if (stragglers->rate_count < SHARD__STRAGGLERS_RATES)
-        stragglers->rate_count++;
-    if (shard__intmap_find(&stragglers->copies, (uint64_t)key) >= 0)
+    note_rate(stragglers, progress->rate);
+    if (shard__stragglers_has_copy(stragglers, view, task))
         return 0;
     double expected = progress->ran_seconds + progress->left_seconds;
     if (progress->ran_seconds < settles_after * expected)
@@ -125,7 +139,13 @@ void shard__stragglers_over(struct shard__stragglers *stragglers, const struct s
 
 int shard__stragglers_has_copy(const struct shard__stragglers *stragglers, const struct shard_view *view, int32_t task)
 {
-    return shard__intmap_find(&stragglers->copies, (uint64_t)key_of(view, task)) >= 0;
+    struct shard_task_view about = {.struct_size = sizeof(about)};
+    if (stragglers->copies.count == 0)
+        return 0;
+    if (shard__intmap_find(&stragglers->copies, (uint64_t)key_of(view, task)) >= 0)
+        return 1;
+    view->tasks->describe(view->run, task, &about); /* it may be one of the two attempts, as a subtask */
+    return about.parent >= 0 && shard__intmap_find(&stragglers->copies, (uint64_t)key_of(view, about.parent)) >= 0;
 }
 
 void shard__stragglers_forget(struct shard__stragglers *stragglers)

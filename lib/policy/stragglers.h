@@ -48,6 +48,9 @@ int shard__progress_of(const struct shard__running *running, double expected_sec
 /* Takes a running task in. 1: it is slow, among the last to end, and there are fewer than `most` second attempts. */
 int shard__stragglers_review(struct shard__stragglers *stragglers, const struct shard_view *view, int32_t task,
                              const struct shard__progress *progress, int64_t most);
+/* Takes in, at little cost, an attempt that is not late yet and tells no units. 0: it has to be looked at closely. */
+int shard__stragglers_on_time(struct shard__stragglers *stragglers, const struct shard__running *running,
+                              int64_t now_ns);
 /* It got a second attempt; or is over. */
 void shard__stragglers_copied(struct shard__stragglers *stragglers, const struct shard_view *view, int32_t task);
 void shard__stragglers_over(struct shard__stragglers *stragglers, const struct shard_view *view, int32_t task);
