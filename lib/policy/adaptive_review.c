@@ -9,10 +9,12 @@
 
 /* Acting: at most so many of the slots have a second attempt, and the bucket of moves and second attempts fills with
    one for each FILL slots in a second, up to that share of them. */
-static const double copies_share = 0.1, fill_slots = 50;
+static const double copies_share = 0.05, fill_slots = 50;
+/* One of two attempts is for nothing: so much of the second, in the mean. */
+static const double copy_loss = 0.5;
 /* Given up before the budgets: so surely the task's own, on so many hosts. */
 static const double at_fault_p = 0.75, data_share = 0.6;
-enum { AT_FAULT_HOSTS = 4, DATA_AT_FAULT_HOSTS = 3 };
+enum { AT_FAULT_HOSTS = 6, DATA_AT_FAULT_HOSTS = 4 };
 /* So many failures of a task that are a host's are tried again at once; then the back-off spares the budgets. */
 enum { MOST_AT_ONCE = 2 };
 
@@ -119,7 +121,8 @@ int shard__adaptive_review(void *self, const shard_view *view, shard_task_id id,
         return 0;
     }
     if (!shard__adaptive_best_open(policy, view, &task, running.host, &best, &next) ||
-        best.seconds * (1 + policy->config.hysteresis) >= progress.left_seconds ||
+        task.urgency * (progress.left_seconds - best.seconds) <=
+            (copy_loss * policy->config.waste_weight + policy->config.hysteresis) * best.seconds ||
         !shard__adaptive_may_act(policy, view))
         return 0;
     ret_decision->kind = SHARD_DECIDE_REPLICATE;

@@ -204,9 +204,9 @@ static int review(void *self, const shard_view *view, shard_task_id task, struct
         policy->slots.free <= view->tasks->ready_count(view->run))
         return 0;
     struct choice best = weigh_all(policy, view, task, seconds);
-    /* Only where it is expected to end before the first attempt does. */
+    /* Only where it is expected to end well before the first attempt does: one of the two is for nothing. */
     if (best.host < 0 || best.wait_seconds > 0 || best.host == running.host ||
-        best.finish_seconds >= progress.left_seconds)
+        1.5 * best.finish_seconds >= progress.left_seconds)
         return 0;
     ret_decision->kind = SHARD_DECIDE_REPLICATE;
     ret_decision->host = best.host;
