@@ -9,9 +9,11 @@
 
 #include "cli.h"
 #include "files.h"
+#include "model_load.h"
 #include "need.h"
 #include "scenarios.h"
 #include "simulate.h"
+#include "simulate_learn.h"
 #include "workflow_file.h"
 
 static const struct argp_option options[] = {
@@ -164,6 +166,25 @@ static int load_workflow(struct simulate *simulate, const char *path, struct sim
     return status < 0 ? cli_library_error(path) : CLI_DONE;
 }
 
+/* The models that policies need: adaptive:learned is trained here, adaptive:FILE is read. */
+static int load_models(struct simulate *simulate)
+{
+    int code = CLI_DONE;
+    simulate->models = need_zeroed((size_t)simulate->policy_count, sizeof *simulate->models);
+    for (int i = 0; i < simulate->policy_count && code == CLI_DONE; i++) {
+        const char *name = simulate->policies[i];
+        if (strcmp(name, "adaptive:learned") == 0) {
+            code = simulate_learn(simulate, &simulate->models[i]);
+            if (code == CLI_DONE && simulate->models[i] == NULL)
+                cli_warning("too little failed to learn from: adaptive:learned goes by the prior");
+        } else if (strncmp(name, "adaptive:", 9) == 0 && strcmp(name + 9, "prior") != 0 &&
+                   strcmp(name + 9, "oracle") != 0) {
+            code = model_load(simulate->context, name + 9, &simulate->models[i]);
+        }
+    }
+    return code;
+}
+
 static int load(struct simulate_options *all)
 {
     struct simulate *simulate = &all->simulate;
@@ -173,6 +194,8 @@ static int load(struct simulate_options *all)
         code = load_workflow(simulate, all->files[i], &simulate->workflows[i]);
         simulate->workflow_count++;
     }
+    if (code == CLI_DONE)
+        code = load_models(simulate);
     for (int i = 0; i < simulate->policy_count && code == CLI_DONE; i++) {
         struct simulate_policy policy;
         code = simulate_policy_make(simulate, simulate->policies[i], &policy);
@@ -203,8 +226,12 @@ static void clear(struct simulate_options *all)
         shard_workflow_unref(simulate->workflows[i].workflow);
         free(simulate->workflows[i].name);
     }
-    for (int i = 0; i < simulate->policy_count; i++)
+    for (int i = 0; i < simulate->policy_count; i++) {
         free(simulate->policies[i]);
+        if (simulate->models != NULL)
+            shard_model_free(simulate->models[i]);
+    }
+    free(simulate->models);
     free(simulate->workflows);
     free(simulate->policies);
     free(all->files);

@@ -7,12 +7,15 @@
 #include <stdbool.h>
 
 #include <shard/sim.h>
+#include <shard/train.h>
 
 /* A workflow as it is simulated, under the name that its lines carry. */
 struct simulated {
     char *name;
     shard_workflow *workflow;
 };
+
+struct learning;
 
 struct simulate {
     shard_context *context;
@@ -23,6 +26,7 @@ struct simulate {
     long first_seed, last_seed;
     char **policies;
     int policy_count;
+    shard_model **models; /* by policy; NULL: it needs none */
     struct simulated *workflows;
     int workflow_count;
     int jobs; /* child processes */
@@ -46,6 +50,8 @@ struct simulate_policy {
     struct shard_policy_handle inner;
     struct shard_engine_config engine;
     bool oracle;
+    struct shard_predictor_handle predictor; /* of its own */
+    struct learning *learning;               /* NULL: nobody learns from it */
     double cpu_ns;
     unsigned long calls;
 };

@@ -9,6 +9,7 @@
 
 #include "cli.h"
 #include "simulate.h"
+#include "simulate_learn.h"
 
 enum { TIMED_ONE_IN = 8 };
 
@@ -59,6 +60,8 @@ static int place(void *self, const shard_view *view, shard_task_id task, struct 
     double since = begin(policy);
     int status = policy->inner.port->place(policy->inner.self, view, task, ret_decision);
     end(policy, since);
+    if (policy->learning != NULL && status == 0 && ret_decision->kind == SHARD_DECIDE_START)
+        learning_placed(policy->learning, view, task, ret_decision->host);
     return status;
 }
 
@@ -75,6 +78,10 @@ static int after_failure(void *self, const shard_view *view, shard_task_id task,
                          enum shard_outcome outcome, struct shard_decision *ret_decision)
 {
     struct simulate_policy *policy = self;
+    if (policy->learning != NULL)
+        learning_ended(policy->learning, view, task, outcome);
+    if (policy->inner.port->after_failure == NULL)
+        return 0;
     double since = begin(policy);
     int status = policy->inner.port->after_failure(policy->inner.self, view, task, host, outcome, ret_decision);
     end(policy, since);
@@ -84,6 +91,10 @@ static int after_failure(void *self, const shard_view *view, shard_task_id task,
 static void after_success(void *self, const shard_view *view, shard_task_id task, shard_host_id host, double seconds)
 {
     struct simulate_policy *policy = self;
+    if (policy->learning != NULL)
+        learning_ended(policy->learning, view, task, SHARD_OUTCOME_DONE);
+    if (policy->inner.port->after_success == NULL)
+        return;
     double since = begin(policy);
     policy->inner.port->after_success(policy->inner.self, view, task, host, seconds);
     end(policy, since);
@@ -107,8 +118,8 @@ static struct shard_policy timed_port(const struct shard_policy *inner)
                                  .rank = inner->rank == NULL ? NULL : rank,
                                  .place = place,
                                  .review = inner->review == NULL ? NULL : review,
-                                 .after_failure = inner->after_failure == NULL ? NULL : after_failure,
-                                 .after_success = inner->after_success == NULL ? NULL : after_success,
+                                 .after_failure = after_failure,
+                                 .after_success = after_success,
                                  .host_changed = inner->host_changed == NULL ? NULL : host_changed};
 }
 
@@ -117,8 +128,17 @@ int simulate_policy_make(const struct simulate *simulate, const char *name, stru
     *ret_policy = (struct simulate_policy){.engine.struct_size = sizeof ret_policy->engine};
     /* adaptive:prior is adaptive on what its engine remembers, without a model. */
     ret_policy->oracle = strcmp(name, "adaptive:oracle") == 0;
-    if (ret_policy->oracle || strcmp(name, "adaptive:prior") == 0)
+    if (strncmp(name, "adaptive:", 9) == 0) {
+        for (int i = 0; i < simulate->policy_count; i++)
+            if (strcmp(simulate->policies[i], name) == 0 && simulate->models != NULL && simulate->models[i] != NULL &&
+                ret_policy->predictor.port == NULL) {
+                int code = learned_predictor(simulate->context, simulate->models[i], &ret_policy->predictor);
+                if (code != CLI_DONE)
+                    return code;
+            }
         name = "adaptive";
+    }
+    ret_policy->engine.predictor = ret_policy->predictor;
     if (shard_policy_by_name(simulate->context, name, &ret_policy->inner) < 0)
         return cli_library_error("--policy");
     ret_policy->port = timed_port(ret_policy->inner.port);
@@ -130,5 +150,7 @@ void simulate_policy_end(struct simulate_policy *policy)
 {
     if (policy->inner.port != NULL)
         policy->inner.port->destroy(policy->inner.self);
-    policy->inner.port = NULL;
+    if (policy->predictor.port != NULL)
+        policy->predictor.port->destroy(policy->predictor.self);
+    *policy = (struct simulate_policy){0};
 }

@@ -1,0 +1,285 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Learning in simulations. Rows are what the engine shows its predictor of a task and a host: the policy's port asks
+ * about the pair that was just chosen, and the predictor keeps the row that it is asked about. Keys are left out.
+ */
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "cli.h"
+#include "need.h"
+#include "simulate_learn.h"
+#include "table_file.h"
+
+static int column_count(void)
+{
+    return shard_history_schema()->feature_count;
+}
+
+static bool is_value(int column)
+{
+    return shard_history_schema()->features[column].role == SHARD_FEATURE_VALUE;
+}
+
+/* ---- rows ---- */
+
+static int keep_row(struct learning *learning, const float *row)
+{
+    int columns = column_count(), at = learning->rows;
+    if (at == learning->capacity) {
+        learning->capacity = learning->capacity * 2 + 1024;
+        size_t count = (size_t)learning->capacity;
+        learning->values = need_resized(learning->values, count * (size_t)columns, sizeof *learning->values);
+        learning->starts = need_resized(learning->starts, count, sizeof *learning->starts);
+        learning->ends = need_resized(learning->ends, count, sizeof *learning->ends);
+        learning->labels = need_resized(learning->labels, count, sizeof *learning->labels);
+    }
+    memcpy(learning->values + (size_t)at * (size_t)columns, row, (size_t)columns * sizeof *row);
+    learning->labels[at] = -1;
+    learning->ends[at] = NAN;
+    return learning->rows++;
+}
+
+static int predict(void *self, const struct shard_matrix *rows, int32_t columns, const struct shard_forecasts *ret)
+{
+    struct learning *learning = self;
+    if (learning->wants && rows->rows == 1 && columns == column_count()) {
+        keep_row(learning, rows->values);
+        learning->wants = false;
+    }
+    return learning->prior.port->predict(learning->prior.self, rows, columns, ret);
+}
+
+static const struct shard_schema *schema(void *self)
+{
+    (void)self;
+    return shard_history_schema();
+}
+
+static const struct shard_predictor collecting = {
+    .struct_size = sizeof collecting, .name = "collecting", .schema = schema, .predict = predict};
+
+int learning_begin(shard_context *context, struct learning *learning)
+{
+    *learning = (struct learning){0};
+    return shard_prior_predictor(context, shard_history_schema(), &learning->prior) < 0 ? cli_library_error("prior")
+                                                                                        : CLI_DONE;
+}
+
+struct shard_predictor_handle learning_predictor(struct learning *learning)
+{
+    return (struct shard_predictor_handle){&collecting, learning};
+}
+
+void learning_next_run(struct learning *learning)
+{
+    learning->run++;
+    learning->task_count = 0;
+}
+
+/* Each simulation begins at the same moment; as rows of one table they follow one another, a year apart. */
+static double seconds_of(const struct learning *learning, const shard_view *view)
+{
+    return (double)learning->run * 3e7 + (double)shard_view_now_ns(view) / 1e9;
+}
+
+void learning_placed(struct learning *learning, const shard_view *view, shard_task_id task, shard_host_id host)
+{
+    double p_fail;
+    struct shard_forecasts ret = {.p_fail = &p_fail};
+    int before = learning->rows;
+    learning->wants = true;
+    shard_view_forecast(view, task, &host, 1, &ret);
+    learning->wants = false;
+    if (learning->rows == before)
+        return;
+    if (task >= learning->task_count) {
+        learning->row_of = need_resized(learning->row_of, (size_t)task * 2 + 64, sizeof *learning->row_of);
+        for (; learning->task_count < task * 2 + 64; learning->task_count++)
+            learning->row_of[learning->task_count] = -1;
+    }
+    learning->row_of[task] = before;
+    learning->starts[before] = seconds_of(learning, view);
+}
+
+void learning_ended(struct learning *learning, const shard_view *view, shard_task_id task, enum shard_outcome outcome)
+{
+    int row = task < learning->task_count ? learning->row_of[task] : -1;
+    if (row < 0)
+        return;
+    learning->row_of[task] = -1;
+    learning->ends[row] = seconds_of(learning, view);
+    if (outcome != SHARD_OUTCOME_CANCELLED && outcome != SHARD_OUTCOME_PREEMPTED)
+        learning->labels[row] = outcome != SHARD_OUTCOME_DONE;
+}
+
+void learning_end(struct learning *learning)
+{
+    if (learning->prior.port != NULL)
+        learning->prior.port->destroy(learning->prior.self);
+    free(learning->values);
+    free(learning->starts);
+    free(learning->ends);
+    free(learning->labels);
+    free(learning->row_of);
+}
+
+/* ---- training ---- */
+
+static void write_row(FILE *line, const struct learning *learning, int row)
+{
+    const float *values = learning->values + (size_t)row * (size_t)column_count();
+    fprintf(line, "%.6f,%.6f,%d", learning->starts[row], learning->ends[row], learning->labels[row]);
+    for (int i = 0; i < column_count(); i++) {
+        if (is_value(i) && isfinite(values[i]))
+            fprintf(line, ",%.9g", (double)values[i]);
+        else if (is_value(i))
+            fputc(',', line);
+    }
+    fputc('\n', line);
+}
+
+static int fill_table(const struct learning *learning, shard_table *table)
+{
+    char *text = NULL;
+    size_t size = 0;
+    FILE *line = open_memstream(&text, &size);
+    if (line == NULL)
+        abort();
+    fputs("t,te,y", line);
+    for (int i = 0; i < column_count(); i++) {
+        if (is_value(i))
+            fprintf(line, ",%s", shard_history_schema()->features[i].name);
+    }
+    fputc('\n', line);
+    for (int row = 0; row < learning->rows; row++) {
+        if (learning->labels[row] >= 0)
+            write_row(line, learning, row);
+    }
+    fclose(line);
+    int status = shard_table_feed(table, text, size);
+    if (status == 0)
+        status = shard_table_end(table);
+    free(text);
+    return status < 0 ? cli_library_error("adaptive:learned") : CLI_DONE;
+}
+
+int learning_train(shard_context *context, const struct learning *learning, shard_model **ret_model)
+{
+    long classes[2] = {0, 0};
+    *ret_model = NULL;
+    for (int row = 0; row < learning->rows; row++) {
+        if (learning->labels[row] >= 0)
+            classes[(int)learning->labels[row]]++;
+    }
+    if (classes[0] < 100 || classes[1] < 20)
+        return CLI_DONE;
+    struct table_options options = {0};
+    shard_table *table = NULL;
+    struct shard_trees_handle trees = table_trees(context);
+    struct shard_train_config config = {.struct_size = sizeof config, .trees = trees};
+    int code = table_make(context, &options, false, &table);
+    if (code == CLI_DONE)
+        code = fill_table(learning, table);
+    if (code == CLI_DONE && shard_train(context, table, &config, ret_model) < 0)
+        code = cli_library_error("adaptive:learned");
+    shard_table_free(table);
+    table_trees_end(trees);
+    return code;
+}
+
+int simulate_learn(const struct simulate *simulate, shard_model **ret_model)
+{
+    enum { RUNS_OF_EACH = 2 };
+    struct learning learning;
+    int code = learning_begin(simulate->context, &learning);
+    for (int i = 0; i < simulate->workflow_count * RUNS_OF_EACH && code == CLI_DONE; i++) {
+        struct simulate_policy policy;
+        struct shard_sim_result result = {.struct_size = sizeof result};
+        code = simulate_policy_make(simulate, "adaptive:prior", &policy);
+        if (code != CLI_DONE)
+            break;
+        policy.learning = &learning;
+        policy.engine.predictor = learning_predictor(&learning);
+        learning_next_run(&learning);
+        struct shard_sim_config config = {.struct_size = sizeof config,
+                                          .scenario = simulate->scenario,
+                                          .policy = policy.handle,
+                                          .seed = UINT64_C(0x7ea0000000) + (uint64_t)i, /* beyond what --seeds takes */
+                                          .hosts = simulate->hosts,
+                                          .engine = &policy.engine};
+        if (shard_simulate(simulate->context, simulate->workflows[i / RUNS_OF_EACH].workflow, &config, &result) < 0)
+            code = cli_library_error("adaptive:learned");
+        simulate_policy_end(&policy);
+    }
+    if (code == CLI_DONE)
+        code = learning_train(simulate->context, &learning, ret_model);
+    learning_end(&learning);
+    return code;
+}
+
+/* ---- asking a model ---- */
+
+struct learned {
+    struct shard_predictor_handle prior, model;
+    float *dense;
+    size_t capacity;
+};
+
+static int predict_learned(void *self, const struct shard_matrix *rows, int32_t columns,
+                           const struct shard_forecasts *ret)
+{
+    struct learned *learned = self;
+    int64_t stride = rows->stride > 0 ? rows->stride : columns;
+    int kept = 0;
+    int status = learned->prior.port->predict(learned->prior.self, rows, columns, ret);
+    for (int i = 0; i < column_count(); i++)
+        kept += is_value(i);
+    size_t wanted = (size_t)rows->rows * (size_t)kept;
+    if (status < 0 || ret->p_fail == NULL || rows->rows == 0 || columns < column_count())
+        return status;
+    if (wanted > learned->capacity) {
+        learned->capacity = wanted;
+        learned->dense = need_resized(learned->dense, wanted, sizeof *learned->dense);
+    }
+    for (int64_t row = 0, at = 0; row < rows->rows; row++) {
+        for (int i = 0; i < column_count(); i++) {
+            if (is_value(i))
+                learned->dense[at++] = rows->values[row * stride + i];
+        }
+    }
+    struct shard_matrix dense = {.values = learned->dense, .rows = rows->rows};
+    struct shard_forecasts p_fail = {.p_fail = ret->p_fail};
+    return learned->model.port->predict(learned->model.self, &dense, kept, &p_fail);
+}
+
+static void destroy_learned(void *self)
+{
+    struct learned *learned = self;
+    if (learned->prior.port != NULL)
+        learned->prior.port->destroy(learned->prior.self);
+    if (learned->model.port != NULL)
+        learned->model.port->destroy(learned->model.self);
+    free(learned->dense);
+    free(learned);
+}
+
+static const struct shard_predictor asking = {.struct_size = sizeof asking,
+                                              .name = "learned",
+                                              .schema = schema,
+                                              .predict = predict_learned,
+                                              .destroy = destroy_learned};
+
+int learned_predictor(shard_context *context, const shard_model *model, struct shard_predictor_handle *ret_predictor)
+{
+    struct learned *learned = need_zeroed(1, sizeof *learned);
+    if (shard_prior_predictor(context, shard_history_schema(), &learned->prior) < 0 ||
+        shard_model_predictor(context, model, &learned->model) < 0) {
+        destroy_learned(learned);
+        return cli_library_error("model");
+    }
+    *ret_predictor = (struct shard_predictor_handle){&asking, learned};
+    return CLI_DONE;
+}
