@@ -16,14 +16,16 @@
 #include "simulate_learn.h"
 #include "workflow_file.h"
 
+enum { KEY_SCENARIO = 0x200, KEY_HOSTS, KEY_COPIES, KEY_POLICY, KEY_SEEDS, KEY_JOBS };
+
 static const struct argp_option options[] = {
-    {"scenario", 's', "NAME|FILE", 0, "what befalls the hosts (healthy); a name that is known, or a file", 0},
-    {"hosts", 'n', "N", 0, "so many hosts instead of the scenario's", 0},
-    {"copies", 'c', "K", 0, "run each workflow so many times side by side (as many as give a host 20 tasks)", 0},
-    {"policy", 'p', "P1,P2...", 0, "policies to compare (least_loaded)", 0},
-    {"seeds", 'S', "FIRST-LAST", 0, "once with each of these seeds (1-1)", 0},
-    {"jobs", 'j', "N", 0, "use so many processes (one for each CPU)", 0},
-    {"json", 'J', NULL, 0, "one JSON object a line for each workflow, policy and seed", 0},
+    {"scenario", KEY_SCENARIO, "NAME|FILE", 0, "what befalls the hosts (healthy); a name that is known, or a file", 0},
+    {"hosts", KEY_HOSTS, "N", 0, "so many hosts instead of the scenario's", 0},
+    {"copies", KEY_COPIES, "K", 0, "run each workflow so many times side by side (as many as give a host 20 tasks)", 0},
+    {"policy", KEY_POLICY, "P1,P2...", 0, "policies to compare (least_loaded)", 0},
+    {"seeds", KEY_SEEDS, "FIRST-LAST", 0, "once with each of these seeds (1-1)", 0},
+    {"jobs", KEY_JOBS, "N", 0, "use so many processes (one for each CPU)", 0},
+    {"json", 'j', NULL, 0, "one JSON object a line for each workflow, policy and seed", 0},
     {"verbose", 'v', NULL, 0, "say which tasks are given up, and why, and show the library's log", 0},
     {0}};
 
@@ -64,25 +66,25 @@ static error_t parse(int key, char *argument, struct argp_state *state)
     struct simulate_options *all = state->input;
     struct simulate *simulate = &all->simulate;
     switch (key) {
-    case 's':
+    case KEY_SCENARIO:
         simulate->scenario_name = argument;
         return 0;
-    case 'n':
+    case KEY_HOSTS:
         simulate->hosts = (int)cli_integer(state, "hosts", argument, 1, 1000000);
         return 0;
-    case 'c':
+    case KEY_COPIES:
         simulate->copies = (int)cli_integer(state, "copies", argument, 1, 1000000);
         return 0;
-    case 'p':
+    case KEY_POLICY:
         parse_policies(state, simulate, argument);
         return 0;
-    case 'S':
+    case KEY_SEEDS:
         parse_seeds(state, simulate, argument);
         return 0;
-    case 'j':
+    case KEY_JOBS:
         simulate->jobs = (int)cli_integer(state, "jobs", argument, 1, 1024);
         return 0;
-    case 'J':
+    case 'j':
         simulate->json = true;
         return 0;
     case 'v':
