@@ -79,20 +79,26 @@ static struct shard_record full_record(int64_t seq)
 const char *rows_keep_all_that_records_said(struct store_fixture *fixture)
 {
     int64_t epoch = store_begin(fixture, "a", "me");
-    struct shard_record records[3] = {store_record(1, 4, 0, SHARD_TASK_NONE, SHARD_TASK_RUNNING), full_record(2),
-                                      store_record(3, 4, 2, SHARD_TASK_BACKOFF, SHARD_TASK_READY)};
+    struct shard_record records[5] = {store_record(1, 4, 0, SHARD_TASK_NONE, SHARD_TASK_RUNNING), full_record(2),
+                                      store_record(3, 4, 2, SHARD_TASK_BACKOFF, SHARD_TASK_READY),
+                                      store_record(4, 4, 3, SHARD_TASK_READY, SHARD_TASK_RUNNING),
+                                      store_record(5, 4, 4, SHARD_TASK_RUNNING, SHARD_TASK_SPLIT)};
+    records[4].outcome = SHARD_OUTCOME_PREEMPTED; /* by a split, which is nobody's failure */
+    records[4].decision = SHARD_DECIDE_SPLIT;
     records[0].parent = 1;
     records[0].unit_begin = 7;
     records[0].unit_end = 9;
     struct shard_task_row row = {0};
-    for (int i = 0; i < 3; i++) {
+    for (int i = 0; i < 5; i++) {
         EXPECT_STATUS(shard_task_row_apply(&row, &records[i]), 0);
         EXPECT_STATUS(store_commit(fixture, "a", epoch, (uint64_t)i, &records[i], 1), 0);
         EXPECT_STATUS(store_load(fixture, "a", SHARD_LOAD_STATE), 0);
         EXPECT(fixture->answer.image->row_count == 1 && store_same_row(&fixture->answer.image->rows[0], &row),
                "the row after record %d is not what the records add up to", i + 1);
     }
-    EXPECT(row.failures[SHARD_OUTCOME_OUT_OF_MEMORY] == 1 && row.unit_end == 9, "the fold is wrong");
+    EXPECT(row.failures[SHARD_OUTCOME_OUT_OF_MEMORY] == 1 && row.failures[SHARD_OUTCOME_PREEMPTED] == 0 &&
+               row.unit_end == 9,
+           "the fold is wrong");
     return NULL;
 }
 

@@ -109,6 +109,20 @@ static void forget(int run)
     world.runs[run].id = -1;
 }
 
+/* Splits the rest of the first subtask that runs. */
+static void split_what_runs(int run)
+{
+    struct shard_run_info info = {.struct_size = sizeof(info)};
+    MUST(shard_engine_run(world.engine, world.runs[run].id, &info));
+    for (int32_t task = TASK_COUNT; task < info.task_count; task++) {
+        struct world_attempt *attempt = world_last_attempt(&world, run, task);
+        if (world_state(&world, run, task) != SHARD_TASK_RUNNING || attempt == NULL || attempt->is_over)
+            continue;
+        MUST(shard_engine_split(world.engine, world.runs[run].id, task, 2));
+        return;
+    }
+}
+
 /* Tasks wait while all hosts are drained, so that one can be split. */
 static int first_engine(shard_workflow *workflow)
 {
@@ -125,6 +139,8 @@ static int first_engine(shard_workflow *workflow)
     turn_until(run, FAR, SHARD_TASK_RUNNING);
     world_pass(&world, 5);
     explain_all(run);
+    split_what_runs(run);
+    world_pass(&world, 1);
     MUST(shard_engine_suspend(world.engine, world.runs[run].id));
     ck_assert_int_eq(world_finish(&world, run), SHARD_RUN_SUSPENDED);
     return run;
