@@ -14,17 +14,19 @@
 #include "forecast_plot.h"
 #include "table_file.h"
 
-enum { KEY_SPLIT = 0x200, KEY_PREQUENTIAL, KEY_BLOCKS, KEY_PLOTS };
+enum { KEY_SPLIT = 0x200, KEY_PREQUENTIAL, KEY_BLOCKS, KEY_PLOTS, KEY_STORE };
 
 struct evaluate_options {
     struct table_options table;
     struct shard_evaluate_config config;
     const char *path;
+    const char *store;
     const char *plots;
     bool json;
 };
 
 static const struct argp_option options[] = {
+    {"store", KEY_STORE, "PATH", 0, "the attempts that a store keeps, instead of TABLE", 0},
     {"split", KEY_SPLIT, "SHARE", 0, "train on this share of the rows, test on the rest (default: 0.7)", 0},
     {"prequential", KEY_PREQUENTIAL, NULL, 0,
      "test block by block, learning each before the next (--split: where to begin, default: 0.3)", 0},
@@ -55,13 +57,17 @@ static error_t parse(int key, char *argument, struct argp_state *state)
     case 'j':
         evaluate->json = true;
         return 0;
+    case KEY_STORE:
+        evaluate->store = argument;
+        return 0;
     case ARGP_KEY_ARG:
         if (evaluate->path != NULL)
             argp_error(state, "one TABLE at a time");
         evaluate->path = argument;
         return 0;
-    case ARGP_KEY_NO_ARGS:
-        argp_error(state, "TABLE is missing; - is standard input");
+    case ARGP_KEY_END:
+        if ((evaluate->path == NULL) == (evaluate->store == NULL))
+            argp_error(state, "one TABLE (- is standard input), or --store");
         return 0;
     default:
         return ARGP_ERR_UNKNOWN;
@@ -131,7 +137,7 @@ static int evaluate_table(shard_context *context, struct evaluate_options *evalu
     evaluate->config.train.trees = trees;
     int code = CLI_DONE;
     if (shard_evaluate(context, table, &evaluate->config, &evaluation) < 0) {
-        code = cli_library_error(evaluate->path);
+        code = cli_library_error(evaluate->store != NULL ? evaluate->store : evaluate->path);
     } else {
         shard_evaluation_describe(evaluation, &info);
         if (evaluate->json)
@@ -152,7 +158,7 @@ int cmd_evaluate(int argc, char **argv)
     static const struct argp argp = {
         .options = options,
         .parser = parse,
-        .args_doc = "TABLE",
+        .args_doc = "TABLE\n--store PATH",
         .doc = "Trains on the first rows of a CSV table of attempts and tests on the rest. A row trains only if its "
                "attempt had ended when the first row of the test started; the candidate is chosen without a look at "
                "the test.\vRows come in order of start. Columns t, te and y say when an attempt started, when it ended "
@@ -167,7 +173,8 @@ int cmd_evaluate(int argc, char **argv)
     cli_parse(&argp, argc, argv, &evaluate);
     if (shard_context_new(NULL, &context) < 0)
         return cli_library_error("");
-    int code = table_read(context, evaluate.path, &evaluate.table, &table);
+    int code = evaluate.store != NULL ? table_read_store(context, evaluate.store, &table)
+                                      : table_read(context, evaluate.path, &evaluate.table, &table);
     if (code == CLI_DONE)
         code = evaluate_table(context, &evaluate, table);
     shard_table_free(table);

@@ -11,16 +11,18 @@
 #include "files.h"
 #include "table_file.h"
 
-enum { KEY_CANDIDATE = 0x200 };
+enum { KEY_CANDIDATE = 0x200, KEY_STORE };
 
 struct train_options {
     struct table_options table;
     const char *path;
+    const char *store;
     const char *output;
     const char *candidate;
 };
 
 static const struct argp_option options[] = {
+    {"store", KEY_STORE, "PATH", 0, "the attempts that a store keeps, instead of TABLE", 0},
     {"output", 'o', "MODEL", 0, "the file to write (needed)", 0},
     {"candidate", KEY_CANDIDATE, "NAME", 0, "train this candidate instead of choosing", 0},
     {0}};
@@ -38,14 +40,17 @@ static error_t parse(int key, char *argument, struct argp_state *state)
     case KEY_CANDIDATE:
         train->candidate = argument;
         return 0;
+    case KEY_STORE:
+        train->store = argument;
+        return 0;
     case ARGP_KEY_ARG:
         if (train->path != NULL)
             argp_error(state, "one TABLE at a time");
         train->path = argument;
         return 0;
     case ARGP_KEY_END:
-        if (train->path == NULL)
-            argp_error(state, "TABLE is missing; - is standard input");
+        if ((train->path == NULL) == (train->store == NULL))
+            argp_error(state, "one TABLE (- is standard input), or --store");
         if (train->output == NULL)
             argp_error(state, "--output is missing: where shall the model go?");
         return 0;
@@ -77,7 +82,7 @@ static int train_and_keep(shard_context *context, const struct train_options *tr
     struct shard_train_config config = {.struct_size = sizeof config, .trees = trees, .candidate = train->candidate};
     int code = CLI_DONE;
     if (shard_train(context, table, &config, &model) < 0)
-        code = cli_library_error(train->path);
+        code = cli_library_error(train->store != NULL ? train->store : train->path);
     if (code == CLI_DONE)
         code = keep(context, model, train->output);
     if (code == CLI_DONE && shard_model_text(context, model, &text) == 0)
@@ -94,7 +99,7 @@ int cmd_train(int argc, char **argv)
     static const struct argp argp = {
         .options = options,
         .parser = parse,
-        .args_doc = "TABLE",
+        .args_doc = "TABLE\n--store PATH",
         .doc = "Trains on all attempts of a CSV table that are labelled and have ended, and keeps the model.\v"
                "Candidates: prior, linear, trees, prior_trees, prior_linear, linear_trees, prior_linear_trees, all. "
                "`shardrun evaluate --help` says what a table looks like.",
@@ -106,7 +111,8 @@ int cmd_train(int argc, char **argv)
     cli_parse(&argp, argc, argv, &train);
     if (shard_context_new(NULL, &context) < 0)
         return cli_library_error("");
-    int code = table_read(context, train.path, &train.table, &table);
+    int code = train.store != NULL ? table_read_store(context, train.store, &table)
+                                   : table_read(context, train.path, &train.table, &table);
     if (code == CLI_DONE)
         code = train_and_keep(context, &train, table);
     shard_table_free(table);

@@ -108,6 +108,7 @@ static int open_engine(struct orchestrator *orchestrator)
                                          .store = orchestrator->store,
                                          .policy = orchestrator->policy,
                                          .owner = owner,
+                                         .keep_outcomes = 1,
                                          .lease_seconds = options->lease_seconds,
                                          .cancel_grace_seconds = options->kill_grace_seconds + 60};
     for (int i = 0; i < SHARD_OUTCOME_COUNT; i++)

@@ -32,6 +32,9 @@ int table_make(shard_context *context, const struct table_options *options, bool
 /* Reads a whole file into a new table. Returns CLI_DONE, or an exit code after a message. */
 int table_read(shard_context *context, const char *path, const struct table_options *options, shard_table **ret_table);
 
+/* The attempts that a store keeps. Returns CLI_DONE, or an exit code after a message. */
+int table_read_store(shard_context *context, const char *path, shard_table **ret_table);
+
 /* A trainer of trees, or none in a build without one. Ends with trees.port->destroy, if there is a port. */
 struct shard_trees_handle table_trees(shard_context *context);
 void table_trees_end(struct shard_trees_handle trees);

@@ -60,6 +60,8 @@ struct shard_engine_config {
                                                 than 0.1 s is logged, once */
     const struct shard_feature_source *features; /* columns of your own; NULL: none */
     void *features_self;
+    int32_t
+        keep_outcomes; /* non-zero: the columns of each attempt go to the store with how it ended, if it keeps them */
 };
 
 /**

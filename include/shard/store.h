@@ -62,6 +62,24 @@ struct shard_host_sample {
     struct shard_sample sample;
 };
 
+/** An attempt that has ended, with the columns that were known of it when it was placed; written behind. */
+struct shard_outcome_row {
+    size_t struct_size;
+    const char *run;
+    const char *host;
+    const char *kind;
+    shard_task_id task;
+    int32_t attempt;
+    enum shard_outcome outcome; /* CANCELLED and PREEMPTED say nothing of failure: censored */
+    int64_t start_ns;           /* when it was placed, wall clock */
+    int64_t end_ns;
+    double seconds;
+    double p_fail;        /* forecast that it stood on; NaN: not known */
+    uint64_t schema_hash; /* of the columns: shard_schema_hash(); shard_history_schema() has the library's */
+    const float *values;  /* NaN: not known */
+    int32_t columns;
+};
+
 /** A run in a list. */
 struct shard_run_summary {
     size_t struct_size;
@@ -103,6 +121,15 @@ struct shard_store {
     int (*fd)(void *self);
     /** (optional, with fd) Sends, receives, answers: bounded work, never blocks. 0, or SHARD_ENOMEM (step again). */
     int (*step)(void *self);
+    /** (optional) Keeps how attempts ended, to train on; bounded; may drop what it cannot hold. */
+    int (*put_outcomes)(void *self, shard_sink *sink, shard_token token, const struct shard_outcome_row *outcomes,
+                        int32_t count);
+    /**
+     * (optional, with put_outcomes) Calls `each` for every outcome that is kept, in the order of start_ns, before it
+     * returns; for tools, may block. `each` returns 0 to go on, and calls nothing of the store.
+     */
+    int (*each_outcome)(void *self, int (*each)(void *each_self, const struct shard_outcome_row *outcome),
+                        void *each_self);
 };
 
 /** A store as an engine or a program holds it: table and self. */

@@ -140,6 +140,22 @@ int shard__call_samples(struct shard_engine *engine)
                     engine->store.put_samples(engine->store_self, engine->sink, token, engine->samples, count));
 }
 
+int shard__call_outcomes(struct shard_engine *engine)
+{
+    struct shard__foresight *foresight = &engine->foresight;
+    if (foresight->outcome_count == 0 || engine->outcomes_under_way)
+        return 0;
+    shard_token token = open_call(engine, 0, SHARD__CALL_OUTCOMES);
+    if (token == 0)
+        return SHARD_ENOMEM;
+    engine->outcomes_under_way = 1;
+    int status = engine->store.put_outcomes(engine->store_self, engine->sink, token, foresight->outcomes,
+                                            foresight->outcome_count);
+    status = returned(engine, token, status);
+    shard__foresight_drop_outcomes(foresight); /* as with samples: the store has copied them, or they are lost */
+    return status;
+}
+
 int shard__call_answered(struct shard_engine *engine, struct shard__answer *answer)
 {
     uint32_t slot = (uint32_t)answer->token;
@@ -155,6 +171,11 @@ int shard__call_answered(struct shard_engine *engine, struct shard__answer *answ
         engine->samples_under_way = 0;
         if (answer->code < 0)
             shard__log(engine->context, SHARD_LOG_WARNING, "samples-lost", "samples were not stored: %s",
+                       answer->message == NULL ? shard_code_text(answer->code) : answer->message);
+    } else if (call.kind == SHARD__CALL_OUTCOMES) {
+        engine->outcomes_under_way = 0;
+        if (answer->code < 0)
+            shard__log(engine->context, SHARD_LOG_WARNING, "outcomes-lost", "outcomes were not stored: %s",
                        answer->message == NULL ? shard_code_text(answer->code) : answer->message);
     } else if (engine->members[call.member].phase < SHARD__PHASE_ENDED) {
         status = shard__member_answered(engine, call.member, call.kind, answer);

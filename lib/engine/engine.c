@@ -151,7 +151,8 @@ int shard_engine_new(shard_context *context, const struct shard_engine_config *g
         status = take_config(engine, &config);
     if (status == 0)
         status = shard__foresight_init(&engine->foresight, context, &engine->cluster, config.predictor, config.features,
-                                       config.features_self);
+                                       config.features_self,
+                                       config.keep_outcomes != 0 && engine->store.put_outcomes != NULL);
     if (status == 0)
         status = shard_sink_new(context, &engine->sink);
     if (status == 0)
@@ -270,6 +271,8 @@ static int step_once(struct shard_engine *engine, int32_t *ret_progress)
         status = shard__keep_quarantines(engine);
     if (status == 0)
         status = shard__call_samples(engine);
+    if (status == 0)
+        status = shard__call_outcomes(engine);
     if (status == 0)
         status = pump_store(engine);
     int carried = shard__carry_out(engine);

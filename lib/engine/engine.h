@@ -58,7 +58,8 @@ enum shard__call_kind {
     SHARD__CALL_RENEW,
     SHARD__CALL_COMMIT,
     SHARD__CALL_RELEASE,
-    SHARD__CALL_SAMPLES
+    SHARD__CALL_SAMPLES,
+    SHARD__CALL_OUTCOMES
 };
 
 /* A call to the store that is not answered yet. */
@@ -121,7 +122,7 @@ struct shard_engine {
     struct shard_host_sample *samples; /* to be written; the names are the cluster's */
     size_t sample_capacity;
     int32_t sample_count;
-    int samples_under_way;
+    int samples_under_way, outcomes_under_way;
 
     shard_sink *sink;
     struct shard__batch batch; /* answers that were taken */
@@ -154,6 +155,7 @@ int shard__call_renew(struct shard_engine *engine, int32_t member);
 int shard__call_commit(struct shard_engine *engine, int32_t member);
 int shard__call_release(struct shard_engine *engine, int32_t member);
 int shard__call_samples(struct shard_engine *engine);
+int shard__call_outcomes(struct shard_engine *engine);
 /* Deals with an answer. */
 int shard__call_answered(struct shard_engine *engine, struct shard__answer *answer);
 void shard__calls_free(struct shard_engine *engine);

@@ -135,11 +135,18 @@ static void placed(struct shard__forecaster *self, const struct shard_view *view
 {
     double p_fail = NAN, seconds = NAN;
     struct shard_forecasts ret = {.p_fail = &p_fail, .seconds = &seconds};
-    if (!isnan(decision->p_fail) || forecast(self, view, task, &decision->host, 1, &ret) < 0)
+    struct shard__foresight *foresight = (struct shard__foresight *)self;
+    if (!isnan(decision->p_fail) && !foresight->keeps)
         return;
-    decision->p_fail = p_fail;
+    if (forecast(self, view, task, &decision->host, 1, &ret) < 0)
+        return;
+    if (isnan(decision->p_fail))
+        decision->p_fail = p_fail;
     if (isnan(decision->expected_seconds))
         decision->expected_seconds = seconds;
+    if (foresight->keeps) /* the rows are those of this question */
+        shard__foresight_keep(foresight, view, task, decision->host,
+                              ((const struct shard__run *)view->run)->tasks[task].attempt + 1, decision->p_fail);
 }
 
 static void ended(struct shard__forecaster *self, const struct shard_view *view, int32_t task, int32_t host,
@@ -159,6 +166,8 @@ static void ended(struct shard__forecaster *self, const struct shard_view *view,
                                    .time_ns = view->now_ns};
     shard__history_ended(&foresight->history, &ending);
     foresight->hosts[host].made_ns = INT64_MIN / 2;
+    if (foresight->keeps)
+        shard__foresight_end(foresight, view, task, host, facts.kind, outcome, seconds);
 }
 
 void shard__foresight_sample(struct shard__foresight *foresight, int32_t host, const struct shard_sample *sample)
@@ -171,11 +180,12 @@ void shard__foresight_sample(struct shard__foresight *foresight, int32_t host, c
 
 int shard__foresight_init(struct shard__foresight *foresight, shard_context *context,
                           const struct shard__cluster *cluster, struct shard_predictor_handle predictor,
-                          const struct shard_feature_source *source, void *source_self)
+                          const struct shard_feature_source *source, void *source_self, int keeps)
 {
     foresight->context = context;
     foresight->cluster = cluster;
-    foresight->forecaster = (struct shard__forecaster){predictor.port != NULL, forecast, placed, ended};
+    foresight->forecaster = (struct shard__forecaster){predictor.port != NULL || keeps, forecast, placed, ended};
+    foresight->keeps = keeps;
     foresight->source_self = source_self;
     shard__history_init(&foresight->history, context);
     int status = 0;
@@ -183,6 +193,8 @@ int shard__foresight_init(struct shard__foresight *foresight, shard_context *con
         status = shard__take_struct(&foresight->source, sizeof(foresight->source), source, "feature source");
     if (status == 0)
         status = shard__foresight_schema(foresight);
+    if (status == 0)
+        foresight->schema_hash = shard_schema_hash(&foresight->schema);
     if (status < 0 || predictor.port == NULL)
         return status;
     if (predictor.port->predict == NULL)
@@ -197,6 +209,7 @@ int shard__foresight_init(struct shard__foresight *foresight, shard_context *con
 void shard__foresight_free(struct shard__foresight *foresight)
 {
     const shard_context *context = foresight->context;
+    shard__foresight_free_outcomes(foresight);
     shard__asked_free(&foresight->chosen, context);
     shard__asked_free(&foresight->prior, context);
     if (foresight->prior.predictor.port != NULL)

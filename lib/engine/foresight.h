@@ -8,6 +8,7 @@
  */
 
 #include <shard/history.h>
+#include <shard/store.h>
 
 #include "history/history.h"
 #include "policy/view.h"
@@ -27,6 +28,14 @@ struct shard__host_row {
     int64_t made_ns;
 };
 
+/* An attempt under way, as it was when it was placed. */
+struct shard__placed {
+    int64_t start_ns; /* wall clock */
+    int32_t attempt;
+    float p_fail;
+    float *row; /* NULL: the slot is free */
+};
+
 struct shard__foresight {
     struct shard__forecaster forecaster; /* what runs hold */
     shard_context *context;
@@ -39,6 +48,7 @@ struct shard__foresight {
     struct shard_feature *features;
     char *names; /* of the features that are not the library's */
     size_t name_bytes;
+    uint64_t schema_hash;
     int32_t columns[3]; /* of each group */
     struct shard__asked chosen, prior;
     float *task_row, *whole_rows;
@@ -51,6 +61,14 @@ struct shard__foresight {
     size_t pair_capacity;
     struct shard_pair *wanted;
     size_t wanted_capacity;
+    int keeps;                      /* outcomes are to be kept */
+    struct shard__intmap placed_of; /* by run and task */
+    struct shard__placed *placed;
+    size_t placed_capacity;
+    int32_t placed_count;
+    struct shard_outcome_row *outcomes; /* to be written */
+    size_t outcome_capacity;
+    int32_t outcome_count;
     int64_t wall_ns;
     int64_t failures; /* of the predictor, in a row */
     int told_slow;
@@ -59,9 +77,20 @@ struct shard__foresight {
 /* Sleeps when `predictor` has no port. 0, SHARD_ENOMEM, SHARD_EINVAL, SHARD_ECONFLICT (its schema is not ours). */
 int shard__foresight_init(struct shard__foresight *foresight, shard_context *context,
                           const struct shard__cluster *cluster, struct shard_predictor_handle predictor,
-                          const struct shard_feature_source *source, void *source_self);
+                          const struct shard_feature_source *source, void *source_self, int keeps);
 void shard__foresight_free(struct shard__foresight *foresight);
 void shard__foresight_sample(struct shard__foresight *foresight, int32_t host, const struct shard_sample *sample);
+
+/* ---- outcomes.c ---- */
+/* Keeps the row of a task and a host, which is made, until its attempt has ended. Without memory it is not kept. */
+void shard__foresight_keep(struct shard__foresight *foresight, const struct shard_view *view, int32_t task,
+                           int32_t host, int32_t attempt, double p_fail);
+/* Its attempt has ended. */
+void shard__foresight_end(struct shard__foresight *foresight, const struct shard_view *view, int32_t task, int32_t host,
+                          int32_t kind, enum shard_outcome outcome, double seconds);
+/* Forgets what was to be written. */
+void shard__foresight_drop_outcomes(struct shard__foresight *foresight);
+void shard__foresight_free_outcomes(struct shard__foresight *foresight);
 
 /* ---- ask.c ---- */
 /* Makes the columns of a schema: the library's, then the source's. */

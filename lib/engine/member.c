@@ -289,6 +289,7 @@ int shard__member_answered(struct shard_engine *engine, int32_t id, enum shard__
         shard__member_end(engine, id, member->end_state, member->end_code, member->end_message);
         return 0;
     case SHARD__CALL_SAMPLES:
+    case SHARD__CALL_OUTCOMES:
         break;
     }
     return 0;

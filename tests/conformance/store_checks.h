@@ -47,7 +47,8 @@
     X(another_handle_sees_what_was_answered)    \
     X(what_was_answered_is_there_after_a_close) \
     X(the_state_of_the_run_is_kept)             \
-    X(samples_are_taken)
+    X(samples_are_taken)                        \
+    X(outcomes_come_back_in_the_order_of_their_starts)
 
 /* Against a model: store_checks_random.c */
 #define STORE_RANDOM_CHECKS(X) X(ten_thousand_random_operations_agree_with_a_model)

@@ -280,3 +280,52 @@ const char *samples_are_taken(struct store_fixture *fixture)
                   SHARD_EINVAL);
     return NULL;
 }
+
+static int count_outcome(void *self, const struct shard_outcome_row *outcome)
+{
+    int *seen = self;
+    int32_t task = 2 - *seen; /* given from the last start to the first */
+    int is_good = strcmp(outcome->run, "a") == 0 && strcmp(outcome->host, "h \"1\"") == 0 && outcome->task == task &&
+                  strcmp(outcome->kind, "kind") == 0 && outcome->attempt == 3 && outcome->start_ns == 10 - task &&
+                  outcome->end_ns == 20 && outcome->seconds == 0.5 && isnan(outcome->p_fail) &&
+                  outcome->schema_hash == 0xfedcba9876543210u && outcome->outcome == SHARD_OUTCOME_TIMEOUT &&
+                  outcome->columns == 3 && outcome->values[0] == 1.5f && isnan(outcome->values[1]) &&
+                  outcome->values[2] == -0.0f;
+    *seen = is_good ? *seen + 1 : -100;
+    return *seen < 0 || *seen == 3;
+}
+
+const char *outcomes_come_back_in_the_order_of_their_starts(struct store_fixture *fixture)
+{
+    static const float values[] = {1.5f, NAN, -0.0f};
+    const struct shard_store *port = fixture->store.port;
+    if (port->put_outcomes == NULL)
+        return NULL;
+    struct shard_outcome_row rows[3];
+    for (int i = 0; i < 3; i++)
+        rows[i] = (struct shard_outcome_row){.struct_size = sizeof(rows[i]),
+                                             .run = "a",
+                                             .host = "h \"1\"",
+                                             .kind = "kind",
+                                             .task = i,
+                                             .attempt = 3,
+                                             .outcome = SHARD_OUTCOME_TIMEOUT,
+                                             .start_ns = 10 - i,
+                                             .end_ns = 20,
+                                             .seconds = 0.5,
+                                             .p_fail = NAN,
+                                             .schema_hash = 0xfedcba9876543210u,
+                                             .values = values,
+                                             .columns = 3};
+    shard_token token = ++fixture->last_token;
+    EXPECT_STATUS(store_wait(fixture, token, port->put_outcomes(fixture->store.self, fixture->sink, token, rows, 3)),
+                  0);
+    int seen = 0;
+    EXPECT(port->each_outcome(fixture->store.self, count_outcome, &seen) == 0, "outcomes cannot be read");
+    EXPECT(seen == 3, "%d outcomes came back as they were, in the order of their starts", seen);
+    rows[1].columns = 0;
+    token = ++fixture->last_token;
+    EXPECT_STATUS(store_wait(fixture, token, port->put_outcomes(fixture->store.self, fixture->sink, token, rows, 3)),
+                  SHARD_EINVAL);
+    return NULL;
+}

@@ -232,6 +232,61 @@ static int put_samples(void *self, shard_sink *sink, shard_token token, const st
     return shard__sqlite_submit(store, job);
 }
 
+static size_t room_for_outcome(const struct shard_outcome_row *outcome)
+{
+    return room_for((size_t)outcome->columns * sizeof(float)) + room_for(strlen(outcome->run) + 1) +
+           room_for(strlen(outcome->host) + 1) + room_for(strlen(outcome->kind) + 1);
+}
+
+static int check_outcomes(const struct shard_outcome_row *outcomes, int32_t count, size_t *ret_bytes)
+{
+    if (outcomes == NULL || count < 1)
+        return shard__fail(SHARD_EINVAL, "outcomes: there are none");
+    size_t bytes = room_for((size_t)count * sizeof(*outcomes));
+    for (int32_t i = 0; i < count; i++) {
+        const struct shard_outcome_row *outcome = &outcomes[i];
+        int status = shard__check_name(outcome->run, "run");
+        if (status == 0)
+            status = shard__check_name(outcome->host, "host");
+        if (status == 0)
+            status = shard__check_name(outcome->kind, "kind");
+        if (status == 0 && (outcome->columns < 1 || outcome->columns > 4096 || outcome->values == NULL))
+            status = shard__fail(SHARD_EINVAL, "outcome %d: %d columns, expected 1 to 4096", i, outcome->columns);
+        if (status < 0)
+            return status;
+        bytes += room_for_outcome(outcome);
+    }
+    *ret_bytes = bytes;
+    return 0;
+}
+
+/* They go the way of samples: behind every commit. */
+static int put_outcomes(void *self, shard_sink *sink, shard_token token, const struct shard_outcome_row *outcomes,
+                        int32_t count)
+{
+    struct shard__sqlite_store *store = self;
+    size_t more = 0;
+    struct packer packer;
+    int status = check_handle(store, 1);
+    if (status == 0)
+        status = check_outcomes(outcomes, count, &more);
+    if (status < 0)
+        return status;
+    struct shard__job *job = new_job(store, SHARD__JOB_SAMPLES, sink, token, "", more, &packer);
+    if (job == NULL)
+        return SHARD_ENOMEM;
+    job->count = count;
+    job->outcomes = pack(&packer, outcomes, (size_t)count * sizeof(*outcomes));
+    for (int32_t i = 0; i < count; i++) {
+        struct shard_outcome_row *own = &job->outcomes[i];
+        own->run = pack_text(&packer, own->run, strlen(own->run));
+        own->host = pack_text(&packer, own->host, strlen(own->host));
+        own->kind = pack_text(&packer, own->kind, strlen(own->kind));
+        own->values = pack(&packer, own->values, (size_t)own->columns * sizeof(float));
+    }
+    return shard__sqlite_submit(store, job);
+}
+
 const struct shard_store shard__sqlite_port = {.struct_size = sizeof(shard__sqlite_port),
                                                .name = "sqlite",
                                                .create = create_run,
@@ -242,4 +297,6 @@ const struct shard_store shard__sqlite_port = {.struct_size = sizeof(shard__sqli
                                                .load = load,
                                                .put_samples = put_samples,
                                                .list = shard__sqlite_list,
-                                               .close = shard__sqlite_close};
+                                               .close = shard__sqlite_close,
+                                               .put_outcomes = put_outcomes,
+                                               .each_outcome = shard__sqlite_each_outcome};

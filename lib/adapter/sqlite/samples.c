@@ -117,9 +117,12 @@ int shard__sqlite_put_samples(struct shard__sqlite_store *store, const struct sh
 {
     sqlite3_exec(store->db, "PRAGMA synchronous = NORMAL", NULL, NULL, NULL);
     int status = shard__sqlite_simple(store, SHARD__SQL_BEGIN_WRITE, "cannot begin to write");
-    for (const struct shard__job *job = jobs; job != NULL; job = job->next)
-        for (int32_t i = 0; status == 0 && i < job->count; i++)
+    for (const struct shard__job *job = jobs; job != NULL; job = job->next) {
+        if (status == 0 && job->outcomes != NULL)
+            status = shard__sqlite_put_outcomes(store, job);
+        for (int32_t i = 0; status == 0 && job->samples != NULL && i < job->count; i++)
             status = put_sample(store, &job->samples[i]);
+    }
     if (status == 0)
         status = shard__sqlite_simple(store, SHARD__SQL_COMMIT, "cannot commit");
     shard__sqlite_rollback(store);

@@ -53,8 +53,15 @@ static const char version_1[] =
     " memory_share REAL, disk_share REAL, io_bytes_per_second REAL, network_bytes_per_second REAL,"
     " cpu_pressure REAL, memory_pressure REAL, io_pressure REAL, load REAL, temperature_celsius REAL) STRICT;";
 
+/* Attempts with the columns that were known of them (32-bit floats of this machine's order), the newest 500,000. */
+static const char version_2[] =
+    "CREATE TABLE outcomes("
+    " id INTEGER PRIMARY KEY, run TEXT NOT NULL, host TEXT NOT NULL, kind TEXT NOT NULL, task INTEGER NOT NULL,"
+    " attempt INTEGER NOT NULL, outcome INTEGER NOT NULL, start_ns INTEGER NOT NULL, end_ns INTEGER NOT NULL,"
+    " seconds REAL, p_fail REAL, schema_hash INTEGER NOT NULL, row BLOB NOT NULL) STRICT;";
+
 /* steps[n] leads from version n to n + 1. */
-static const char *const steps[] = {version_1};
+static const char *const steps[] = {version_1, version_2};
 enum { NEWEST = sizeof(steps) / sizeof(steps[0]) };
 
 static int keep_integer(void *self, int count, char **values, char **names)

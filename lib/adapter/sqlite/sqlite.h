@@ -53,6 +53,9 @@ enum shard__statement {
     SHARD__SQL_CHANGE_SAMPLE_HOST,
     SHARD__SQL_CUT_SAMPLES,
     SHARD__SQL_PUT_SAMPLE,
+    SHARD__SQL_PUT_OUTCOME,
+    SHARD__SQL_CUT_OUTCOMES,
+    SHARD__SQL_GET_OUTCOMES,
     SHARD__STATEMENT_COUNT
 };
 
@@ -82,7 +85,8 @@ struct shard__job {
     uint64_t operation;
     struct shard_record *records;
     struct shard_host_sample *samples;
-    int32_t count; /* of records or samples */
+    struct shard_outcome_row *outcomes; /* of a job of samples that has these instead */
+    int32_t count;                      /* of records or samples */
     int32_t flags;
 
     /* The answer. */
@@ -181,6 +185,11 @@ int shard__sqlite_write_commit(struct shard__sqlite_store *store, const struct s
 
 /* load.c */
 int shard__sqlite_load(struct shard__sqlite_store *store, struct shard__job *job);
+
+/* outcomes.c */
+int shard__sqlite_put_outcomes(struct shard__sqlite_store *store, const struct shard__job *job);
+int shard__sqlite_each_outcome(void *self, int (*each)(void *each_self, const struct shard_outcome_row *outcome),
+                               void *each_self);
 
 /* samples.c */
 /* Writes the samples of a list of jobs in one transaction that is not waited for. */

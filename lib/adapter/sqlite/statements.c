@@ -73,6 +73,13 @@ static const char *const texts[] = {
         "INSERT OR REPLACE INTO samples(key, time_ns, cpu_share, memory_share, disk_share, io_bytes_per_second,"
         " network_bytes_per_second, cpu_pressure, memory_pressure, io_pressure, load, temperature_celsius)"
         " VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12)",
+    [SHARD__SQL_PUT_OUTCOME] =
+        "INSERT INTO outcomes(run, host, kind, task, attempt, outcome, start_ns, end_ns, seconds, p_fail, schema_hash,"
+        " row) VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12)",
+    [SHARD__SQL_CUT_OUTCOMES] = "DELETE FROM outcomes WHERE id <= ?1",
+    [SHARD__SQL_GET_OUTCOMES] =
+        "SELECT run, host, kind, task, attempt, outcome, start_ns, end_ns, seconds, p_fail, schema_hash, row"
+        " FROM outcomes ORDER BY start_ns, id",
 };
 _Static_assert(sizeof(texts) / sizeof(texts[0]) == SHARD__STATEMENT_COUNT, "a text for each statement");
 
