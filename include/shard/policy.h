@@ -7,8 +7,9 @@
  * functions at the end.
  *
  * A policy computes and touches nothing else: it looks at a view, which is valid during the call only, and answers
- * with a decision. It may keep state behind `self`. All calls of one engine come from the thread that steps it, so it
- * needs no lock, and it wakes nobody. Randomness comes from the view, so that the same inputs give the same answers.
+ * with a decision. It may keep state behind `self`, and serves one engine in its life, whose hosts its state is about.
+ * All calls come from the thread that steps the engine, so it needs no lock, and it wakes nobody. Randomness comes from
+ * the view, so that the same inputs give the same answers.
  *
  * The engine guards, the policy advises: what would break a dependency, the data gate, a capacity, a quarantine or a
  * fence is refused, logged with the rule's name, and the engine goes on with its own default.

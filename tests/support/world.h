@@ -151,6 +151,7 @@ struct world {
     int64_t now_ns, wall_ns;
     struct shard_store_handle memory;
     shard_sink *memory_sink;
+    const char *policy_name; /* NULL: the test brings its own */
     struct shard_policy_handle policy;
     struct shard_engine_config config;
     struct shard_executor executor; /* as the engine gets it; change before the engine is made */
