@@ -14,7 +14,7 @@
 #include "metrics.h"
 #include "trainer.h"
 
-enum { FOLD_SHARE = 14, LEAST_FOLD_ROWS = 20, ERROR_BLOCKS = 20, OFFSET_STEPS = 30 };
+enum { FOLD_SHARE = 14, LEAST_FOLD_ROWS = 12, ERROR_BLOCKS = 20, OFFSET_STEPS = 30 };
 
 static const double LOSS_FLOOR = 0.02;
 static const double UNFORESEEN = 1.25; /* worse than the folds' own base rates by so much */

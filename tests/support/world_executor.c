@@ -41,9 +41,10 @@ static void check_start(struct world *world, struct world_run *run, const struct
     ck_assert_msg(host->state == SHARD_HOST_UP, "task '%s' starts on '%s', which is %s", start->task_name, host->name,
                   shard_host_state_text(host->state));
     ck_assert_str_eq(start->boot_id, host->boot_id);
-    ck_assert_msg(host->running < host->slots && host->cpu_used + start->cpu_millicores <= host->cpu &&
-                      (host->memory == 0 || host->memory_used + (uint64_t)start->memory_bytes <= (uint64_t)host->memory),
-                  "task '%s' is too much for '%s'", start->task_name, host->name);
+    ck_assert_msg(
+        host->running < host->slots && host->cpu_used + start->cpu_millicores <= host->cpu &&
+            (host->memory == 0 || host->memory_used + (uint64_t)start->memory_bytes <= (uint64_t)host->memory),
+        "task '%s' is too much for '%s'", start->task_name, host->name);
     int32_t before[64];
     int32_t count = shard_workflow_predecessors(start->workflow, start->workflow_task, before, 64);
     for (int32_t i = 0; i < count; i++)

@@ -57,14 +57,15 @@ START_TEST(answers_come_in_the_order_in_which_they_were_given)
     end_attempt(1, "no such file");
     ck_assert_int_eq(shard_sink_reattached(sink, 2, SHARD_REATTACH_UNKNOWN), 0);
     ck_assert_int_eq(shard_sink_progress(sink, 3, 99), 0);
-    ck_assert_int_eq(shard_sink_staged(sink, 4, SHARD_EIO, "no route"), 0);
-    ck_assert_int_eq(shard_sink_store_answered(sink, 5, 0, 12, NULL, NULL), 0);
+    ck_assert_int_eq(shard_sink_shrunk(sink, 4, 98), 0);
+    ck_assert_int_eq(shard_sink_staged(sink, 5, SHARD_EIO, "no route"), 0);
+    ck_assert_int_eq(shard_sink_store_answered(sink, 6, 0, 12, NULL, NULL), 0);
 
     struct shard__batch batch;
     shard__sink_take(sink, &batch);
-    ck_assert_uint_eq(batch.count, 5);
+    ck_assert_uint_eq(batch.count, 6);
     struct shard__answer *answers = batch.answers;
-    for (size_t i = 0; i < 5; i++) {
+    for (size_t i = 0; i < 6; i++) {
         ck_assert_uint_eq(answers[i].token, i + 1);
         ck_assert_uint_eq(answers[i].kind, i);
     }
@@ -77,10 +78,11 @@ START_TEST(answers_come_in_the_order_in_which_they_were_given)
     ck_assert_str_eq(answers[0].message, "no such file");
     ck_assert_int_eq(answers[1].code, SHARD_REATTACH_UNKNOWN);
     ck_assert_int_eq(answers[2].as.units_done, 99);
-    ck_assert_int_eq(answers[3].code, SHARD_EIO);
-    ck_assert_str_eq(answers[3].message, "no route");
-    ck_assert_int_eq(answers[4].as.store.epoch, 12);
-    ck_assert_ptr_null(answers[4].message);
+    ck_assert_int_eq(answers[3].as.units_done, 98);
+    ck_assert_int_eq(answers[4].code, SHARD_EIO);
+    ck_assert_str_eq(answers[4].message, "no route");
+    ck_assert_int_eq(answers[5].as.store.epoch, 12);
+    ck_assert_ptr_null(answers[5].message);
 }
 END_TEST
 
