@@ -57,7 +57,7 @@ struct shard_task_view {
     int64_t memory_bytes; /* asked for now: after an escalation more than info.memory_bytes */
     int64_t unit_begin, unit_end;
     shard_task_id parent;
-    int64_t ready_ns; /* monotonic, since when; 0 while not ready */
+    int64_t ready_ns; /* monotonic, since when, to the millisecond; 0 while not ready */
     int32_t failures[SHARD_OUTCOME_COUNT];
     int64_t started_ns; /* monotonic: since when its attempt has run, or was found running; 0: none runs */
     int64_t units_done; /* as that attempt last told, from unit_begin; 0: none, or it does not tell */

@@ -98,6 +98,8 @@ static void describe(const void *self, int32_t task, struct shard_task_view *ret
     ret_task->memory_bytes = shard__run_need(run, task).memory_bytes;
     shard__run_units(run, task, &ret_task->unit_begin, &ret_task->unit_end);
     ret_task->parent = extra == NULL ? -1 : extra->parent;
+    if (hot->state == SHARD_TASK_READY)
+        ret_task->ready_ns = run->started_ns + (int64_t)hot->ready_ms * 1000000;
     for (int i = 0; i < SHARD_OUTCOME_COUNT; i++)
         ret_task->failures[i] = extra == NULL ? 0 : extra->failures[i];
     const struct shard__attempt *attempt = hot->slot < 0 ? NULL : &run->attempts->slots[hot->slot];

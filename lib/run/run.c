@@ -142,9 +142,9 @@ int shard__run_begin(struct shard__run *run, shard_workflow *workflow)
 {
     if (shard__run_take_workflow(run, workflow, workflow->task_count) < 0)
         return SHARD_ENOMEM;
+    run->started_ns = run->now_ns;
     for (int32_t i = 0; i < run->task_count; i++)
         shard__run_settle(run, i);
-    run->started_ns = run->now_ns;
     return 0;
 }
 

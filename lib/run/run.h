@@ -21,7 +21,10 @@
 
 /* A task as it is touched all the time: 32 bytes, two to a cache line. */
 struct shard__task {
-    uint32_t missing; /* predecessors, or subtasks of a split task, that are not done */
+    union {
+        uint32_t missing;  /* predecessors, or subtasks of a split task, that are not done */
+        uint32_t ready_ms; /* while READY, when nothing is missing: since when, from the run's start */
+    };
     uint32_t version;
     int32_t host; /* of the current or last attempt; -1: none */
     int32_t slot; /* in the table of attempts; -1: no attempt is under way */

@@ -102,6 +102,10 @@ struct shard_record *shard__run_transition(struct shard__run *run, int32_t id, i
                    shard_task_state_text(task->state), shard_task_state_text(to));
     run->by_state[task->state]--;
     run->by_state[to]++;
+    if (to == SHARD_TASK_READY)
+        task->ready_ms = (uint32_t)((run->now_ns - run->started_ns) / 1000000);
+    else if (task->state == SHARD_TASK_READY && to != SHARD_TASK_BLOCKED)
+        task->missing = 0;
     task->state = (unsigned)to & 0xfu;
     if (cause->outcome != SHARD_OUTCOME_NONE)
         task->outcome = (unsigned)cause->outcome & 0xffu;

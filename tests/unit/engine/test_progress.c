@@ -137,6 +137,35 @@ START_TEST(progress_does_not_crowd_out_other_events)
 }
 END_TEST
 
+START_TEST(a_task_is_seen_to_be_ready_since_its_last_predecessor_was_done)
+{
+    world_init(&world, "least_loaded");
+    world.plan = plan; /* twenty seconds */
+    world_add_host(&world, "a", 1000, 0, 1, 0);
+    shard_builder *builder = NULL;
+    struct shard_task_spec spec = {.struct_size = sizeof(spec), .units = 10};
+    struct shard_task_view view = {.struct_size = sizeof(view)};
+    ck_assert_int_eq(shard_builder_new(world.context, "flow", &builder), 0);
+    for (int i = 0; i < 4; i++) /* the last follows the first, and the others are before it in the queue */
+        shard_builder_add_task(builder, &spec);
+    shard_builder_add_edge(builder, 0, 3);
+    shard_workflow *workflow = seal(builder);
+    world_start(&world);
+    world_pass(&world, 1);
+    int64_t begin_ns = world.now_ns;
+    int run = world_submit(&world, workflow, "run", 1);
+    shard_workflow_unref(workflow);
+    world_pass(&world, 30);
+    int64_t expected_ns[] = {0, 0, begin_ns, begin_ns + 20000000000}; /* done, running, ready, ready */
+    for (int i = 0; i < 4; i++) {
+        ck_assert_int_eq(shard_engine_task(world.engine, world.runs[run].id, i, &view), 0);
+        ck_assert_int_eq(view.ready_ns, expected_ns[i]);
+    }
+    ck_assert_int_eq(world_finish(&world, run), SHARD_RUN_DONE);
+    world_free(&world);
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("progress");
@@ -144,6 +173,7 @@ int main(void)
     tcase_add_test(tcase, units_that_are_done_are_seen_while_the_task_runs_and_not_after);
     tcase_add_test(tcase, units_that_go_back_or_are_too_many_are_left_out_and_logged_once);
     tcase_add_test(tcase, progress_does_not_crowd_out_other_events);
+    tcase_add_test(tcase, a_task_is_seen_to_be_ready_since_its_last_predecessor_was_done);
     suite_add_tcase(suite, tcase);
     return suite_run(suite);
 }
