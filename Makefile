@@ -7,6 +7,7 @@ TESTS ?= auto
 SECONDS_PER_TARGET ?= 10
 SEED ?= 1
 RUNS ?= 50
+SCHEDULES ?= 10000
 
 OPTIONS = --prefix=$(PREFIX) -Dwerror=$(WERROR) -Dtests=$(TESTS)
 SANITIZE = -Db_sanitize=address,undefined -Db_lundef=false
@@ -65,10 +66,11 @@ check-sim: ## 10^6 random decisions, rubbish among them, on simulated clusters f
 	@$(MAKE) --no-print-directory build
 	@$(BUILD)/tests/sim/sim_test_fuzzer $(SEED) 1000000
 
-check-redis: ## a run of 2,000 tasks whose Redis server is killed 50 times
+check-redis: ## a run of 2,000 tasks whose Redis server is killed 50 times; SCHEDULES of two orchestrators behind a bad proxy
 	@.ci/setup build run test
 	@$(MAKE) --no-print-directory build
 	@SHARD_REDIS_KILLS=50 SHARD_REDIS_TASKS=2000 $(BUILD)/tests/fault_test_redis_kill
+	@SHARD_REDIS_SEED=$(SEED) SHARD_REDIS_SCHEDULES=$(SCHEDULES) $(BUILD)/tests/fault_test_redis_proxy
 
 bench: ## run the programs behind README's figures
 	@.ci/setup build run bench

@@ -237,10 +237,26 @@ static int loaded(struct shard_engine *engine, int32_t id, struct shard__answer 
     return 0;
 }
 
+/* After nine tenths of the lease the run is let go of. */
+static int64_t lease_end_ns(const struct shard_engine *engine, const struct shard__member *member)
+{
+    return shard__later_ns(member->lease_sent_ns, engine->lease_ns - engine->lease_ns / 10);
+}
+
+static void lose_lease(struct shard_engine *engine, int32_t id)
+{
+    shard__member_end(engine, id, SHARD_RUN_FENCED, SHARD_EFENCED, "the lease ended before it could be renewed");
+}
+
 static int committed(struct shard_engine *engine, int32_t id, const struct shard__answer *answer)
 {
     struct shard__member *member = &engine->members[id];
     member->commit_under_way = 0;
+    if (answer->code >= 0 && engine->now_ns >= lease_end_ns(engine, member)) {
+        /* The answer was there in time, but nobody looked: what it allows is another's to do by now. */
+        lose_lease(engine, id);
+        return 0;
+    }
     if (answer->code >= 0) {
         member->retries = 0;
         return shard__act_on_batch(engine, id);
@@ -323,16 +339,11 @@ static int commit(struct shard_engine *engine, int32_t id, int32_t *ret_progress
     return shard__call_commit(engine, id);
 }
 
-/* A renewal is due after a third of the lease; after nine tenths the run is let go of. */
+/* A renewal is due after a third of the lease. */
 static int64_t renewal_ns(const struct shard_engine *engine, const struct shard__member *member)
 {
     int64_t due_ns = shard__later_ns(member->lease_sent_ns, engine->lease_ns / 3);
     return due_ns > member->renew_next_ns ? due_ns : member->renew_next_ns;
-}
-
-static int64_t lease_end_ns(const struct shard_engine *engine, const struct shard__member *member)
-{
-    return shard__later_ns(member->lease_sent_ns, engine->lease_ns - engine->lease_ns / 10);
 }
 
 /* The lease: asked for again in time, and given up before it ends. */
@@ -340,7 +351,7 @@ static int keep_lease(struct shard_engine *engine, int32_t id)
 {
     struct shard__member *member = &engine->members[id];
     if (engine->now_ns >= lease_end_ns(engine, member)) {
-        shard__member_end(engine, id, SHARD_RUN_FENCED, SHARD_EFENCED, "the lease ended before it could be renewed");
+        lose_lease(engine, id);
         return 0;
     }
     if (member->renew_sent_ns == 0 && engine->now_ns >= renewal_ns(engine, member))

@@ -468,6 +468,33 @@ START_TEST(a_run_is_let_go_of_before_its_lease_ends)
 }
 END_TEST
 
+static void plan_slow_commits(struct world *w, enum world_call call, struct world_fate *fate)
+{
+    (void)w;
+    fate->seconds = call == WORLD_COMMIT ? 1 : 0;
+}
+
+START_TEST(what_was_answered_in_time_but_seen_after_the_lease_starts_nothing)
+{
+    world_add_host(&world, "a", 1000, 0, 1, 0);
+    task((struct shard_task_spec){0});
+    world.plan_store = plan_slow_commits;
+    world_start(&world);
+    int run = submit(0);
+    world_pass(&world, 0.5);
+    ck_assert_int_eq(world.calls[WORLD_COMMIT], 1);
+    world.now_ns += INT64_C(60000000000); /* stopped, with the answer on its way */
+    ck_assert_int_eq(world_finish(&world, run), SHARD_RUN_FENCED);
+    ck_assert_int_eq(world.attempt_count, 0);
+    world.plan_store = NULL;
+    world_crash(&world);
+    world_start(&world);
+    world_resume(&world, run);
+    ck_assert_int_eq(world_finish(&world, run), SHARD_RUN_DONE);
+    world_check_done(&world, run);
+}
+END_TEST
+
 START_TEST(a_clock_that_jumps_ahead_costs_the_lease_and_nothing_else)
 {
     world_add_host(&world, "a", 1000, 0, 1, 0);
@@ -705,6 +732,7 @@ int main(void)
     tcase_add_test(tcase, a_full_disk_is_waited_for_and_the_same_operation_sent_again);
     tcase_add_test(tcase, a_disk_that_stays_full_suspends_the_run_which_can_be_resumed);
     tcase_add_test(tcase, a_run_is_let_go_of_before_its_lease_ends);
+    tcase_add_test(tcase, what_was_answered_in_time_but_seen_after_the_lease_starts_nothing);
     tcase_add_test(tcase, a_clock_that_jumps_ahead_costs_the_lease_and_nothing_else);
     tcase_add_test(tcase, second_answers_are_refused_and_logged);
     tcase_add_test(tcase, events_that_nobody_pulls_hold_new_work_back);
