@@ -53,7 +53,7 @@ static int print_summary(void *self, const struct shard_run_summary *run)
 {
     struct listing *listing = self;
     time_t created = (time_t)(run->created_ns / 1000000000);
-    const char *state = shard_run_state_text((int)run_state_now(run->state, run->owner));
+    const char *state = shard_run_state_text((int)run->state);
     char when[32] = "?";
     struct tm local;
     listing->count++;
@@ -65,10 +65,10 @@ static int print_summary(void *self, const struct shard_run_summary *run)
         printf("%-40s %-11s %9d tasks  %s  %s\n", run->name, state, run->task_count, when, run->workflow_name);
         return 0;
     }
-    json_t *object = json_pack("{s:s,s:s,s:s,s:i,s:f,s:f,s:s}", "run", run->name, "workflow", run->workflow_name,
-                               "state", shard_run_state_text((int)run_state_now(run->state, run->owner)), "tasks",
-                               (int)run->task_count, "created", (double)run->created_ns / 1e9, "updated",
-                               (double)run->updated_ns / 1e9, "owner", run->owner);
+    json_t *object =
+        json_pack("{s:s,s:s,s:s,s:i,s:f,s:f,s:s}", "run", run->name, "workflow", run->workflow_name, "state",
+                  shard_run_state_text((int)run->state), "tasks", (int)run->task_count, "created",
+                  (double)run->created_ns / 1e9, "updated", (double)run->updated_ns / 1e9, "owner", run->owner);
     json_dumpf(object, stdout, JSON_COMPACT | JSON_REAL_PRECISION(15));
     putchar('\n');
     json_decref(object);

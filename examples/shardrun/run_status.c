@@ -11,18 +11,12 @@
 
 #include "show.h"
 
-enum shard_run_state run_state_now(enum shard_run_state stored, const char *owner)
-{
-    bool taken_up = stored == SHARD_RUN_SUSPENDED && owner != NULL && owner_is_alive(owner) > 0;
-    return taken_up ? SHARD_RUN_ACTIVE : stored;
-}
-
 void run_status_read(struct run_status *status, const struct shard_run_image *image, const char *owner,
                      const char *store)
 {
     struct timespec now;
     *status = (struct run_status){.image = image, .owner = owner, .store = store};
-    status->state = run_state_now(image->state, owner);
+    status->state = image->state;
     run_counts_read(image, &status->counts);
     int64_t until = status->counts.last_ns;
     if (status->state == SHARD_RUN_ACTIVE && (owner == NULL || owner_is_alive(owner) != 0)) {

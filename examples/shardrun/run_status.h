@@ -13,14 +13,10 @@ struct run_status {
     const struct shard_run_image *image;
     const char *owner; /* of its lease; NULL: not known */
     const char *store;
-    enum shard_run_state state; /* run_state_now */
+    enum shard_run_state state;
     struct run_counts counts;
     double makespan_seconds; /* until its last transition, or until now while it is active */
 };
-
-/* The state of a run in a store, but active for a suspended one that a process works on again: its next transition will
- * tell the store so. */
-enum shard_run_state run_state_now(enum shard_run_state stored, const char *owner);
 
 void run_status_read(struct run_status *status, const struct shard_run_image *image, const char *owner,
                      const char *store);

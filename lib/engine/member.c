@@ -222,6 +222,8 @@ static int loaded(struct shard_engine *engine, int32_t id, struct shard__answer 
     if (status >= 0 && image != NULL) {
         shard__run_set_time(member->run, engine->now_ns, engine->wall_ns);
         status = shard__run_restore(member->run, image);
+        if (status == 0 && image->state == SHARD_RUN_SUSPENDED)
+            status = shard__run_record_state(member->run, SHARD_RUN_ACTIVE);
         if (status == SHARD_ENOMEM && begin_again(engine, id) == 0)
             return SHARD_ENOMEM; /* the answer is dealt with again */
         message = shard__error_message();
@@ -368,7 +370,7 @@ static int wind_up(struct shard_engine *engine, int32_t id, int32_t *ret_progres
         enum shard_run_state state = member->suspend ? SHARD_RUN_SUSPENDED : shard__run_verdict(run);
         if (state == SHARD_RUN_ACTIVE)
             return 0;
-        if (shard__run_end(run, state) < 0)
+        if (shard__run_record_state(run, state) < 0)
             return SHARD_ENOMEM;
         member->end_state = state;
         member->phase = SHARD__PHASE_ENDING;

@@ -176,8 +176,8 @@ int shard__run_advance(struct shard__run *run);
 int64_t shard__run_next_ns(const struct shard__run *run);
 /* The state that the run should end in now; ACTIVE: it goes on. */
 enum shard_run_state shard__run_verdict(const struct shard__run *run);
-/* Records the run's end. */
-int shard__run_end(struct shard__run *run, enum shard_run_state state);
+/* Records the run's state: its end, or that it goes on. 0 or SHARD_ENOMEM. */
+int shard__run_record_state(struct shard__run *run, enum shard_run_state state);
 void shard__run_describe(const struct shard__run *run, struct shard_run_info *ret_info);
 
 /* ---- restore.c: what a store had ---- */

@@ -73,7 +73,7 @@ int32_t shard__run_host_number(struct shard__run *run, int32_t host)
     return host < 0 || host >= run->host_number_count ? -1 : run->host_numbers[host];
 }
 
-int shard__run_end(struct shard__run *run, enum shard_run_state state)
+int shard__run_record_state(struct shard__run *run, enum shard_run_state state)
 {
     if (shard__run_reserve(run, 1) < 0)
         return SHARD_ENOMEM;

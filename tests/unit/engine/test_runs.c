@@ -391,6 +391,41 @@ START_TEST(what_runs_while_a_run_is_suspended_is_adopted)
 }
 END_TEST
 
+static int keep_state(void *self, const struct shard_run_summary *summary)
+{
+    *(int *)self = (int)summary->state;
+    return 0;
+}
+
+static int state_in_store(void)
+{
+    int state = -1;
+    ck_assert_int_eq(world.memory.port->list(world.memory.self, keep_state, &state), 0);
+    return state;
+}
+
+START_TEST(a_run_that_is_resumed_is_active_in_the_store_before_anything_ends)
+{
+    world_add_host(&world, "a", 1000, 0, 1, 0);
+    task((struct shard_task_spec){0});
+    world.plan = plan_long;
+    world_start(&world);
+    int run = submit(0);
+    world_pass(&world, 1);
+    ck_assert_int_eq(shard_engine_suspend(world.engine, world.runs[run].id), 0);
+    ck_assert_int_eq(world_finish(&world, run), SHARD_RUN_SUSPENDED);
+    ck_assert_int_eq(state_in_store(), SHARD_RUN_SUSPENDED);
+    world_crash(&world);
+    world_start(&world);
+    world_resume(&world, run);
+    world_settle(&world);
+    ck_assert_int_eq(state_in_store(), SHARD_RUN_ACTIVE);
+    ck_assert_int_eq(world.by_event[SHARD_EVENT_ATTEMPT_ENDED], 0);
+    ck_assert_int_eq(world_finish(&world, run), SHARD_RUN_DONE);
+    ck_assert_int_eq(state_in_store(), SHARD_RUN_DONE);
+}
+END_TEST
+
 static int store_trouble, store_code;
 
 static void plan_trouble(struct world *w, enum world_call call, struct world_fate *fate)
@@ -729,6 +764,7 @@ int main(void)
     tcase_add_test(tcase, a_host_that_does_not_end_a_cancelled_attempt_counts_as_lost);
     tcase_add_test(tcase, a_drained_run_is_suspended_at_once_when_nothing_runs);
     tcase_add_test(tcase, what_runs_while_a_run_is_suspended_is_adopted);
+    tcase_add_test(tcase, a_run_that_is_resumed_is_active_in_the_store_before_anything_ends);
     tcase_add_test(tcase, a_full_disk_is_waited_for_and_the_same_operation_sent_again);
     tcase_add_test(tcase, a_disk_that_stays_full_suspends_the_run_which_can_be_resumed);
     tcase_add_test(tcase, a_run_is_let_go_of_before_its_lease_ends);
