@@ -39,7 +39,7 @@ int report_write(const struct shard_run_image *image, const struct host_list *ho
     struct text text = {0};
     report_read(image, hosts, &report);
     report_put_page(&text, &report);
-    int status = file_put(path, text.bytes, text.length, ret_problem);
+    int status = file_write(path, text.bytes, text.length, ret_problem);
     text_clear(&text);
     report_clear(&report);
     return status < 0 ? -1 : 0;

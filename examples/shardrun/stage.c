@@ -8,6 +8,9 @@
 
 #include <shard/error.h>
 
+#include "durable.h"
+#include "files.h"
+
 struct copy {
     uv_fs_t request;
     shard_sink *sink;
@@ -34,22 +37,46 @@ static void finish(struct copy *copy, int status)
     free(copy);
 }
 
+static void on_placed(void *self, int status)
+{
+    (void)status; /* some file systems cannot sync a directory; the rename is atomic all the same */
+    finish(self, 0);
+}
+
 static void on_renamed(uv_fs_t *request)
 {
-    finish(request->data, (int)request->result);
+    struct copy *copy = request->data;
+    struct durable_paths paths = {0};
+    if (request->result < 0) {
+        finish(copy, (int)request->result);
+        return;
+    }
+    durable_add(&paths, path_directory(copy->target));
+    durable_begin(request->loop, &paths, DURABLE_ENTRY, on_placed, copy);
+}
+
+static void on_written(void *self, int status)
+{
+    struct copy *copy = self;
+    uv_loop_t *loop = copy->request.loop;
+    if (status == 0) {
+        uv_fs_req_cleanup(&copy->request);
+        status = uv_fs_rename(loop, &copy->request, copy->temporary, copy->target, on_renamed);
+    }
+    if (status < 0)
+        finish(copy, status);
 }
 
 static void on_copied(uv_fs_t *request)
 {
     struct copy *copy = request->data;
-    int status = (int)request->result;
-    uv_loop_t *loop = request->loop;
-    if (status >= 0) {
-        uv_fs_req_cleanup(request);
-        status = uv_fs_rename(loop, request, copy->temporary, copy->target, on_renamed);
+    struct durable_paths paths = {0};
+    if (request->result < 0) {
+        finish(copy, (int)request->result);
+        return;
     }
-    if (status < 0)
-        finish(copy, status);
+    durable_add(&paths, need_copy(copy->temporary));
+    durable_begin(request->loop, &paths, DURABLE_WHOLE, on_written, copy);
 }
 
 int stage_begin(uv_loop_t *loop, const struct work *work, shard_sink *sink, shard_token token,

@@ -210,6 +210,25 @@ const char *attempt_data_missing(const struct attempt_data *data)
     return NULL;
 }
 
+void attempt_data_list_files(const struct attempt_data *data, struct durable_paths *paths)
+{
+    for (size_t i = 0; i < data->output_count; i++) {
+        durable_add(paths, need_copy(data->outputs[i].written));
+        durable_add(paths, need_copy(data->outputs[i].target));
+    }
+}
+
+void attempt_data_list_directories(const struct attempt_data *data, struct durable_paths *paths)
+{
+    for (size_t i = 0; i < data->output_count; i++) {
+        char *directory = path_directory(data->outputs[i].target);
+        if (paths->count > 0 && strcmp(paths->items[paths->count - 1], directory) == 0)
+            free(directory);
+        else
+            durable_add(paths, directory);
+    }
+}
+
 static int move_into_place(const struct output_file *output, char **ret_problem)
 {
     if (rename(output->written, output->target) == 0)

@@ -5,15 +5,16 @@
 /*
  * The data of a run on disk. What a task made lies at <work>/<volume>/<data>; what a subtask made at
  * <work>/common/<data>.part<index>. An attempt writes into a directory of its own,
- * <work>/<volume>/.out/<task>.<attempt>, and what it wrote is renamed into place once it has ended well: a file that is
- * in place is whole. Data that no task makes is read where it lies, below the inputs directory; in a replay it is made
- * up, in the common volume.
+ * <work>/<volume>/.out/<task>.<attempt>, and what it wrote is synced and renamed into place once it has ended well: a
+ * file that is in place is whole, also after a power cut. Data that no task makes is read where it lies, below the
+ * inputs directory; in a replay it is made up, in the common volume.
  */
 
 #include <stdbool.h>
 
 #include <shard/executor.h>
 
+#include "durable.h"
 #include "hosts.h"
 #include "place.h"
 #include "placeholder.h"
@@ -61,6 +62,11 @@ void attempt_data_clear(struct attempt_data *data);
 void attempt_data_first_part(struct attempt_data *data, const struct work *work, int depth);
 /* The name of the first input that is not there; NULL: all are. */
 const char *attempt_data_missing(const struct attempt_data *data);
+
+/* What has to be durable before the renames: the files, written or, after a restart, in place already. */
+void attempt_data_list_files(const struct attempt_data *data, struct durable_paths *paths);
+/* What has to be durable after them: the directories that they lie in now. */
+void attempt_data_list_directories(const struct attempt_data *data, struct durable_paths *paths);
 
 /*
  * Renames what the attempt wrote into place, all or nothing as far as others can see: `marker` is a path of the
