@@ -281,6 +281,19 @@ SHARD_API int shard_workflow_parse(shard_context *context, const char *text, siz
                                    shard_workflow **ret_workflow);
 
 /**
+ * Reads one task alone: the JSON of an element of the native format's `tasks`, with a name.
+ *
+ * The result is a workflow in which it is task 0. Those that it comes after are tasks of their names and nothing else,
+ * in the order in which it names them; what it reads and writes is data of unknown size. Messages are as those of
+ * shard_workflow_parse().
+ *
+ * Returns 0 and a workflow.
+ * Errors: SHARD_EPARSE, SHARD_EINVAL, SHARD_ECYCLE, SHARD_EEXIST, SHARD_ELIMIT, SHARD_ENOMEM.
+ */
+SHARD_API int shard_workflow_parse_task(shard_context *context, const char *text, size_t text_bytes, const char *source,
+                                        struct shard_parse_report *ret_report, shard_workflow **ret_workflow);
+
+/**
  * Writes a workflow as native JSON, one task a line; what shard_workflow_parse() reads back is the same workflow.
  *
  * A payload that is JSON text without line breaks stands as it is, any other as base64.

@@ -13,11 +13,13 @@ struct shard__reader {
     shard_builder *builder;
     struct shard__bytes scratch; /* of a payload while it is put together */
     uint32_t tasks;              /* the array whose elements are the tasks, in the order of their ids; 0: none yet */
+    int is_alone;                /* the text is one task: those that it comes after are made when they are named */
 };
 
 /* Each fills reader->builder, which is new, and report.version. 0 or a negative code. */
 int shard__read_native(struct shard__reader *reader);
 int shard__read_wfformat(struct shard__reader *reader);
+int shard__read_native_task(struct shard__reader *reader);
 
 /* The value of a key, which has to be there and of that type; 0 is success. */
 int shard__reader_require(struct shard__reader *reader, uint32_t object, const char *key, enum shard__json_type type,

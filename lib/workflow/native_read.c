@@ -266,6 +266,10 @@ static int read_tasks(struct shard__reader *reader, uint32_t node, void *self)
 static int relate_after(struct shard__reader *reader, uint32_t node, const char *name, shard_task_id task)
 {
     shard_task_id before = shard_builder_find_task(reader->builder, name);
+    if (before < 0 && reader->is_alone) {
+        const struct shard_task_spec spec = {.struct_size = sizeof(spec), .name = name};
+        before = shard_builder_add_task(reader->builder, &spec);
+    }
     int status = before < 0 ? before : shard_builder_add_edge(reader->builder, before, task);
     return status < 0 ? shard__json_within(&reader->json, node, status) : 0;
 }
@@ -340,4 +344,17 @@ int shard__read_native(struct shard__reader *reader)
     for (uint32_t item = node + 1; status == 0 && item < json->nodes[node].next; item = json->nodes[item].next)
         status = relate(reader, item, task++);
     return status;
+}
+
+int shard__read_native_task(struct shard__reader *reader)
+{
+    struct task task = {.spec = {.struct_size = sizeof(task.spec)}};
+    reader->is_alone = 1;
+    int status = shard__read_fields(reader, 0, task_fields, 1, &task);
+    if (status == 0 && task.spec.name == NULL)
+        status = shard__json_fail(&reader->json, 0, SHARD_EPARSE, "has no 'name', expected one");
+    if (status < 0)
+        return status;
+    shard_task_id id = shard_builder_add_task(reader->builder, &task.spec);
+    return id < 0 ? shard__json_within(&reader->json, 0, id) : relate(reader, 0, id);
 }

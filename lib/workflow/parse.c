@@ -102,13 +102,13 @@ static int seal(struct shard__reader *reader, shard_workflow **ret_workflow)
 }
 
 static int parse(struct shard__reader *reader, shard_context *context, const char *text, size_t text_bytes,
-                 const char *source, enum shard_format format, shard_workflow **ret_workflow)
+                 const char *source, enum shard_format format, int is_task, shard_workflow **ret_workflow)
 {
     int status = shard__json_parse(&reader->json, context, text, text_bytes, source, &reader->report);
     if (status == 0)
         status = shard_builder_new(context, NULL, &reader->builder);
     if (status == 0)
-        status = read_format(reader, format);
+        status = is_task ? shard__read_native_task(reader) : read_format(reader, format);
     if (reader->builder != NULL)
         reader->report.file_count = reader->builder->data.count;
     if (status == 0)
@@ -121,15 +121,13 @@ static int parse(struct shard__reader *reader, shard_context *context, const cha
     return status;
 }
 
-int shard_workflow_parse(shard_context *context, const char *text, size_t text_bytes, const char *source,
-                         enum shard_format format, struct shard_parse_report *ret_report, shard_workflow **ret_workflow)
+static int parse_text(shard_context *context, const char *text, size_t text_bytes, const char *source,
+                      enum shard_format format, int is_task, struct shard_parse_report *ret_report,
+                      shard_workflow **ret_workflow)
 {
-    shard__clear_error();
     struct shard__reader reader = {0};
     shard_workflow *workflow = NULL;
     shard__bytes_init(&reader.scratch, context);
-    if (format < SHARD_FORMAT_AUTO || format > SHARD_FORMAT_WFFORMAT)
-        return shard__fail(SHARD_EINVAL, "format is %d, expected 0 to %d", (int)format, SHARD_FORMAT_WFFORMAT);
     if (text == NULL)
         return shard__fail(SHARD_EINVAL, "text is missing");
     if (ret_report != NULL) {
@@ -137,7 +135,7 @@ int shard_workflow_parse(shard_context *context, const char *text, size_t text_b
         if (status < 0)
             return status;
     }
-    int status = parse(&reader, context, text, text_bytes, source == NULL ? "workflow" : source, format, &workflow);
+    int status = parse(&reader, context, text, text_bytes, source, format, is_task, &workflow);
     if (ret_report != NULL)
         shard__give_struct(ret_report, &reader.report, sizeof(reader.report), "parse report");
     if (status < 0)
@@ -145,4 +143,22 @@ int shard_workflow_parse(shard_context *context, const char *text, size_t text_b
     else
         *ret_workflow = workflow;
     return status;
+}
+
+int shard_workflow_parse(shard_context *context, const char *text, size_t text_bytes, const char *source,
+                         enum shard_format format, struct shard_parse_report *ret_report, shard_workflow **ret_workflow)
+{
+    shard__clear_error();
+    if (format < SHARD_FORMAT_AUTO || format > SHARD_FORMAT_WFFORMAT)
+        return shard__fail(SHARD_EINVAL, "format is %d, expected 0 to %d", (int)format, SHARD_FORMAT_WFFORMAT);
+    return parse_text(context, text, text_bytes, source == NULL ? "workflow" : source, format, 0, ret_report,
+                      ret_workflow);
+}
+
+int shard_workflow_parse_task(shard_context *context, const char *text, size_t text_bytes, const char *source,
+                              struct shard_parse_report *ret_report, shard_workflow **ret_workflow)
+{
+    shard__clear_error();
+    return parse_text(context, text, text_bytes, source == NULL ? "task" : source, SHARD_FORMAT_NATIVE, 1, ret_report,
+                      ret_workflow);
 }
