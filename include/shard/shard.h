@@ -19,6 +19,7 @@
  * _seconds, _bytes, _millicores; p_ is a probability. NaN means not known.
  */
 
+#include <shard/catalog.h>
 #include <shard/context.h>
 #include <shard/engine.h>
 #include <shard/error.h>

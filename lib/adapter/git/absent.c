@@ -1,0 +1,53 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What a build without libgit2 has in place of the catalog. */
+
+#include <shard/catalog.h>
+
+#include "base/error.h"
+
+int shard_catalog_open(shard_context *context, const struct shard_catalog_config *config, shard_catalog **ret_catalog)
+{
+    (void)context;
+    (void)config;
+    (void)ret_catalog;
+    shard__clear_error();
+    return shard__fail(SHARD_ENOTSUP, "this build has no catalog");
+}
+
+/* There is no catalog to call these with. */
+void shard_catalog_close(shard_catalog *catalog)
+{
+    (void)catalog;
+}
+
+int shard_catalog_publish(shard_catalog *catalog, const shard_workflow *workflow, const char *message,
+                          char ret_commit[SHARD_COMMIT_TEXT])
+{
+    (void)workflow;
+    (void)message;
+    (void)ret_commit;
+    return shard_catalog_sync(catalog);
+}
+
+int shard_catalog_sync(shard_catalog *catalog)
+{
+    (void)catalog;
+    shard__clear_error();
+    return shard__fail(SHARD_ENOTSUP, "this build has no catalog");
+}
+
+int shard_catalog_load(shard_catalog *catalog, const struct shard_catalog_request *load,
+                       struct shard_catalog_report *ret_report, shard_workflow **ret_workflow)
+{
+    (void)load;
+    (void)ret_report;
+    (void)ret_workflow;
+    return shard_catalog_sync(catalog);
+}
+
+int shard_catalog_task_path(const char *task_name, char ret_path[SHARD_CATALOG_PATH])
+{
+    (void)task_name;
+    (void)ret_path;
+    return shard_catalog_sync(NULL);
+}

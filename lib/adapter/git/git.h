@@ -1,0 +1,108 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef SHARD_ADAPTER_GIT_GIT_H
+#define SHARD_ADAPTER_GIT_GIT_H
+
+/*
+ * The inside of the catalog. The repository's handle is used under `mutex` only. Trees are edited as objects: there is
+ * no work tree and no index. What libgit2 allocates is its own; the rest is the context's.
+ */
+
+#include <git2.h>
+#include <pthread.h>
+
+#include <shard/catalog.h>
+
+#include "base/bytes.h"
+
+enum {
+    SHARD__REF_BYTES = 300,
+    SHARD__FAN_OUT = 3, /* directories above a task's file */
+    SHARD__MEMBERS = 32 /* of one object; the native format has fewer */
+};
+
+struct shard_catalog {
+    shard_context *context;
+    pthread_mutex_t mutex;
+    git_repository *repository;
+    char *path;
+    char *url; /* NULL: no remote */
+    char *branch;
+    char *author;
+    char *email;
+    char local_ref[SHARD__REF_BYTES];  /* refs/heads/<branch> */
+    char remote_ref[SHARD__REF_BYTES]; /* refs/remotes/origin/<branch> */
+};
+
+/* error.c */
+/* Fails with what libgit2 said of its code; `doing` is for the message: "cannot read". */
+int shard__git_fail(const shard_catalog *catalog, int git_code, const char *format, ...)
+    __attribute__((format(printf, 3, 4)));
+
+/* layout.c */
+/* Paths of a task's file ("json") and log ("log"), of a host's log, of the file with a piece of data. */
+void shard__git_task_path(const char *name, const char *suffix, char ret_path[SHARD_CATALOG_PATH]);
+void shard__git_host_path(const char *name, char ret_path[SHARD_CATALOG_PATH]);
+void shard__git_data_path(const char *name, char ret_path[SHARD_CATALOG_PATH]);
+
+/* members.c */
+/* A member of an object, as it stands in the text. */
+struct shard__git_member {
+    const char *key; /* without its quotes */
+    size_t key_bytes;
+    const char *value;
+    size_t value_bytes;
+};
+/* The members of one object that the native reader took. Their number; -1: it is none, or has too many. */
+int shard__git_members(const char *text, size_t bytes, struct shard__git_member members[SHARD__MEMBERS]);
+/* How long the value is that a text begins with and something follows; 0: it is none. */
+size_t shard__git_value_bytes(const char *text, size_t bytes);
+/* The member of a key, or NULL. */
+const struct shard__git_member *shard__git_member(const struct shard__git_member *members, int count, const char *key,
+                                                  size_t key_bytes);
+/* Writes an object, one member a line. */
+void shard__git_put_members(struct shard__bytes *out, const struct shard__git_member *members, int count);
+
+/* task_file.c */
+/* Writes a task's file from its line of the native text. 0 or SHARD_ENOMEM. */
+int shard__git_put_task(struct shard__bytes *out, const char *line, size_t bytes);
+
+/* tree.c */
+/* A file of a tree. `size` is known without reading it. */
+struct shard__git_file {
+    char path[512];
+    git_oid id;
+};
+/* Calls `each` for the files below a directory of a tree, in order; directories have `depth` levels of directories
+   below them. What is not of the layout is refused. A directory that is not there has no files. */
+int shard__git_walk(shard_catalog *catalog, const git_tree *root, const char *directory, int depth,
+                    int (*each)(void *self, const struct shard__git_file *file), void *self);
+/* Reads a file, to be freed with git_blob_free. 0, SHARD_ELIMIT, SHARD_ECORRUPT ... */
+int shard__git_read_file(shard_catalog *catalog, const struct shard__git_file *file, git_blob **ret_blob);
+/* The file at a path of a tree; SHARD_ENOENT without a message of its own when it is not there. */
+int shard__git_find_file(shard_catalog *catalog, const git_tree *root, const char *path,
+                         struct shard__git_file *ret_file);
+
+/* commit.c */
+/* The branch's commit, NULL when there is none yet. To be freed with git_commit_free. */
+int shard__git_tip(shard_catalog *catalog, const char *ref, git_commit **ret_commit);
+/* Makes a commit of a tree and moves the branch to it. `parents` has up to two; the first is the branch's tip. */
+int shard__git_commit(shard_catalog *catalog, const git_oid *tree, git_commit **parents, size_t parent_count,
+                      const char *message, git_oid *ret_id);
+
+/* remote.c */
+int shard__git_fetch(shard_catalog *catalog);
+int shard__git_sync(shard_catalog *catalog);
+
+/* merge.c */
+/* Merges the commit of the remote into the branch, as a commit of both. */
+int shard__git_merge(shard_catalog *catalog, git_commit *ours, git_commit *theirs);
+/* Puts `theirs` and `ours`, both changed from `base`, together into `out`: field by field; what both changed is ours,
+   and named in `conflicts` ("a, b"). 0, or 1 when it had no objects to merge: then all is ours. */
+int shard__git_merge_members(const char *base, size_t base_bytes, const char *ours, size_t ours_bytes,
+                             const char *theirs, size_t theirs_bytes, struct shard__bytes *out,
+                             struct shard__bytes *conflicts);
+/* Our lines, and then those of theirs that we have not. */
+void shard__git_merge_lines(const char *ours, size_t ours_bytes, const char *theirs, size_t theirs_bytes,
+                            struct shard__bytes *out);
+
+#endif

@@ -1,0 +1,132 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Opening and closing: the repository of the catalog's own, which is made when nothing is there. */
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include "base/alloc.h"
+#include "base/error.h"
+
+#include "git.h"
+
+enum { MAX_BRANCH_BYTES = 200 };
+
+static int check_config(const struct shard_catalog_config *theirs, struct shard_catalog_config *ret_config)
+{
+    int status = shard__take_struct(ret_config, sizeof(*ret_config), theirs, "catalog config");
+    if (status < 0)
+        return status;
+    if (ret_config->path == NULL || ret_config->path[0] == '\0')
+        return shard__fail(SHARD_EINVAL, "catalog: path is missing");
+    if (ret_config->url != NULL && ret_config->url[0] == '\0')
+        return shard__fail(SHARD_EINVAL, "catalog: url is empty, expected one or NULL");
+    if (ret_config->branch == NULL)
+        ret_config->branch = "main";
+    if (ret_config->author == NULL)
+        ret_config->author = "libshard";
+    if (ret_config->email == NULL)
+        ret_config->email = "libshard@localhost";
+    int is_valid = 0;
+    if (strlen(ret_config->branch) <= MAX_BRANCH_BYTES)
+        git_branch_name_is_valid(&is_valid, ret_config->branch);
+    if (!is_valid)
+        return shard__fail(SHARD_EINVAL, "catalog: '%.64s' cannot be the name of a branch", ret_config->branch);
+    git_signature *signature = NULL;
+    if (git_signature_new(&signature, ret_config->author, ret_config->email, 0, 0) < 0)
+        return shard__fail(SHARD_EINVAL, "catalog: author and email cannot be those of a commit");
+    git_signature_free(signature);
+    return 0;
+}
+
+static int keep_config(shard_catalog *catalog, const struct shard_catalog_config *config)
+{
+    catalog->path = shard__strdup(catalog->context, config->path);
+    catalog->url = shard__strdup(catalog->context, config->url);
+    catalog->branch = shard__strdup(catalog->context, config->branch);
+    catalog->author = shard__strdup(catalog->context, config->author);
+    catalog->email = shard__strdup(catalog->context, config->email);
+    if (catalog->path == NULL || (config->url != NULL && catalog->url == NULL) || catalog->branch == NULL ||
+        catalog->author == NULL || catalog->email == NULL)
+        return SHARD_ENOMEM;
+    snprintf(catalog->local_ref, sizeof(catalog->local_ref), "refs/heads/%s", config->branch);
+    snprintf(catalog->remote_ref, sizeof(catalog->remote_ref), "refs/remotes/origin/%s", config->branch);
+    return 0;
+}
+
+static int open_repository(shard_catalog *catalog)
+{
+    struct stat info;
+    int code = 0;
+    if (stat(catalog->path, &info) != 0 && errno == ENOENT) {
+        git_repository_init_options options = GIT_REPOSITORY_INIT_OPTIONS_INIT;
+        options.flags = GIT_REPOSITORY_INIT_BARE | GIT_REPOSITORY_INIT_MKDIR | GIT_REPOSITORY_INIT_MKPATH |
+                        GIT_REPOSITORY_INIT_NO_REINIT;
+        options.initial_head = catalog->branch;
+        code = git_repository_init_ext(&catalog->repository, catalog->path, &options);
+        if (code < 0)
+            return shard__git_fail(catalog, code, "cannot be made");
+    }
+    if (catalog->repository == NULL)
+        code = git_repository_open_bare(&catalog->repository, catalog->path);
+    if (code < 0)
+        return shard__git_fail(catalog, code, "cannot be opened as a bare repository");
+    if (git_repository_is_shallow(catalog->repository) == 1)
+        return shard__fail(SHARD_ENOTSUP,
+                           "catalog '%s': is a shallow clone, expected a whole one: git fetch --unshallow",
+                           catalog->path);
+    return 0;
+}
+
+static int open_catalog(shard_catalog *catalog, const struct shard_catalog_config *config)
+{
+    git_commit *tip = NULL;
+    int status = keep_config(catalog, config);
+    if (status == 0)
+        status = open_repository(catalog);
+    if (status == 0)
+        status = shard__git_tip(catalog, catalog->local_ref, &tip);
+    if (status == 0 && tip == NULL && catalog->url != NULL)
+        status = shard__git_fetch(catalog);
+    git_commit_free(tip);
+    return status;
+}
+
+int shard_catalog_open(shard_context *context, const struct shard_catalog_config *theirs, shard_catalog **ret_catalog)
+{
+    shard__clear_error();
+    struct shard_catalog_config config;
+    if (git_libgit2_init() < 0)
+        return shard__fail(SHARD_ENOMEM, "catalog: libgit2 cannot be started");
+    int status = check_config(theirs, &config);
+    shard_catalog *catalog = status == 0 ? shard__zalloc(context, sizeof(*catalog)) : NULL;
+    if (catalog == NULL) {
+        git_libgit2_shutdown();
+        return status < 0 ? status : SHARD_ENOMEM;
+    }
+    catalog->context = context;
+    pthread_mutex_init(&catalog->mutex, NULL);
+    status = open_catalog(catalog, &config);
+    if (status < 0)
+        shard_catalog_close(catalog);
+    else
+        *ret_catalog = catalog;
+    return status;
+}
+
+void shard_catalog_close(shard_catalog *catalog)
+{
+    if (catalog == NULL)
+        return;
+    shard_context *context = catalog->context;
+    git_repository_free(catalog->repository);
+    pthread_mutex_destroy(&catalog->mutex);
+    shard__strfree(context, catalog->path);
+    shard__strfree(context, catalog->url);
+    shard__strfree(context, catalog->branch);
+    shard__strfree(context, catalog->author);
+    shard__strfree(context, catalog->email);
+    shard__release(context, catalog, sizeof(*catalog));
+    git_libgit2_shutdown();
+}
