@@ -10,7 +10,7 @@
 #include <check.h>
 
 #define WALL_NS INT64_C(1790000000000000000)
-enum { TROUBLE_ENDS = 4000, MOST_TURNS = 40000, AFTER_THE_END = 200 };
+enum { TROUBLE_ENDS = 4000, MOST_TURNS = 40000, AFTER_THE_END = 200, LEASE_TURNS = 500 };
 
 struct orchestrators orchestrators;
 struct orchestrators_tally orchestrators_tally;
@@ -83,7 +83,17 @@ static void make_engine(struct orchestrator *one)
     ck_assert_int_ge(shard_engine_add_host(one->engine, &host), 0);
 }
 
-/* Another orchestrator comes to life. That the lease of who was there has ended is the server's belief. */
+/* The server's clock is the real one, which stands still here: that a lease is over by it is told to the server. */
+static void end_leases(const char *prefix)
+{
+    char key[64];
+    snprintf(key, sizeof(key), "{%s:run}:run", prefix);
+    const char *const exists[] = {"EXISTS", key, NULL}, *const words[] = {"HSET", key, "ends", "0", NULL};
+    if (strncmp(redis_proxy_ask(orchestrators.proxy, exists), ":1", 2) == 0)
+        redis_proxy_ask(orchestrators.proxy, words);
+}
+
+/* Another orchestrator comes to life, when the server takes the lease of who was there for over. */
 static void begin_life(struct orchestrator *one, const char *prefix)
 {
     struct shard_run_spec spec = {.struct_size = sizeof(spec), .name = "run", .stand_by = 1, .keep_going = 1};
@@ -97,11 +107,7 @@ static void begin_life(struct orchestrator *one, const char *prefix)
     if (orchestrators.must_submit) {
         one->run = shard_engine_submit(one->engine, orchestrators.workflow, &spec);
     } else {
-        char key[64];
-        snprintf(key, sizeof(key), "{%s:run}:run", prefix);
-        const char *const exists[] = {"EXISTS", key, NULL}, *const words[] = {"HSET", key, "ends", "0", NULL};
-        if (strncmp(redis_proxy_ask(orchestrators.proxy, exists), ":1", 2) == 0)
-            redis_proxy_ask(orchestrators.proxy, words);
+        end_leases(prefix);
         one->run = shard_engine_resume(one->engine, &spec);
     }
     ck_assert_int_ge(one->run, 0);
@@ -206,6 +212,8 @@ const char *orchestrators_run(struct redis_proxy *proxy, const struct orchestrat
         else
             proxy->trouble = 0;
         replace(prefix);
+        if (orchestrators.turn % LEASE_TURNS == 0)
+            end_leases(prefix);
         one_turn();
         if (orchestrators.turn > MOST_TURNS)
             orchestrators_problem("the run has no end");

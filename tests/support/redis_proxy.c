@@ -129,6 +129,7 @@ void redis_proxy_begin(struct redis_proxy *proxy, uint64_t seed, double trouble)
     proxy->random = seed;
     proxy->trouble = trouble;
     proxy->turn = 0;
+    proxy->say_count = 0;
 }
 
 void redis_proxy_close(struct redis_proxy *proxy)
@@ -164,6 +165,14 @@ void redis_proxy_swap(struct redis_proxy *proxy, const char *sha1, const char *t
     ck_assert_msg(strncmp(reply, "$40", 3) == 0, "%s", reply);
     snprintf(proxy->asked_sha1[proxy->swap_count], 41, "%s", sha1);
     snprintf(proxy->given_sha1[proxy->swap_count++], 41, "%.40s", reply + 5);
+}
+
+void redis_proxy_say(struct redis_proxy *proxy, const char *word, const char *reply, int times)
+{
+    proxy->says[proxy->say_count].word = word;
+    proxy->says[proxy->say_count].reply = reply;
+    proxy->says[proxy->say_count].size = strlen(reply);
+    proxy->says[proxy->say_count++].times = times;
 }
 
 /* What a store asks a script by stands in the first lines of the request. */
@@ -210,9 +219,25 @@ static void bring_late(struct redis_proxy *proxy)
     }
 }
 
+/* 1 when the server is not asked. */
+static int is_said(struct redis_proxy *proxy, struct redis_proxy_client *client, const char *request, size_t size)
+{
+    for (int i = 0; i < proxy->say_count; i++) {
+        const char *word = proxy->says[i].word;
+        if (proxy->says[i].times <= 0 || memmem(request, size < 200 ? size : 200, word, strlen(word)) == NULL)
+            continue;
+        proxy->says[i].times--;
+        add_reply(client, proxy->says[i].reply, proxy->says[i].size, proxy->turn, 0);
+        return 1;
+    }
+    return 0;
+}
+
 /* One whole request. 0: the connection is gone. */
 static int take_request(struct redis_proxy *proxy, struct redis_proxy_client *client, char *request, size_t size)
 {
+    if (is_said(proxy, client, request, size))
+        return 1;
     enum redis_proxy_fate fate = REDIS_PROXY_PASSED;
     struct redis_proxy_bytes reply = {0};
     swap_scripts(proxy, request, size);
@@ -270,30 +295,40 @@ static int take_requests(struct redis_proxy *proxy, struct redis_proxy_client *c
     return moved;
 }
 
+/* 1 when all is sent, 0 when the client does not read, -1 when it is gone. */
+static int send_letter(const struct redis_proxy_client *client, struct redis_proxy_letter *letter)
+{
+    while (letter->at < letter->bytes.size) {
+        ssize_t sent = send(client->fd, letter->bytes.data + letter->at, letter->bytes.size - letter->at,
+                            MSG_NOSIGNAL | MSG_DONTWAIT);
+        if (sent < 0)
+            return errno == EAGAIN ? 0 : -1;
+        letter->at += (size_t)sent;
+    }
+    return 1;
+}
+
 static int bring_replies(struct redis_proxy *proxy, struct redis_proxy_client *client)
 {
-    int count = 0;
+    int count = 0, moved = 0;
     while (count < client->reply_count && client->replies[count].due <= proxy->turn && !client->is_silent) {
-        struct redis_proxy_letter *letter = &client->replies[count++];
-        for (size_t at = 0; at < letter->bytes.size;) {
-            ssize_t sent =
-                send(client->fd, letter->bytes.data + at, letter->bytes.size - at, MSG_NOSIGNAL | MSG_DONTWAIT);
-            if (sent < 0) { /* gone; or it does not read, and is cut off for that */
-                cut(client);
-                return 1;
-            }
-            at += (size_t)sent;
+        struct redis_proxy_letter *letter = &client->replies[count];
+        int sent = send_letter(client, letter);
+        if (sent == 0) {
+            moved = 1;
+            break;
         }
-        if (letter->cuts) {
+        if (sent < 0 || letter->cuts) {
             cut(client);
             return 1;
         }
         drop(&letter->bytes);
+        count++;
     }
     client->reply_count -= count;
     if (count > 0)
         memmove(client->replies, client->replies + count, sizeof(*client->replies) * (size_t)client->reply_count);
-    return count > 0;
+    return moved || count > 0;
 }
 
 int redis_proxy_turn(struct redis_proxy *proxy)

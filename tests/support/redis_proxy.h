@@ -41,6 +41,7 @@ struct redis_proxy_bytes {
 /* A reply on its way to a client, or a request on its way to the server. */
 struct redis_proxy_letter {
     struct redis_proxy_bytes bytes;
+    size_t at; /* sent so far */
     int64_t due;
     int cuts; /* the connection breaks behind it */
 };
@@ -70,6 +71,13 @@ struct redis_proxy {
     /* Scripts under which the server knows others: a script with a rule less. 40 digits each. */
     char asked_sha1[8][41], given_sha1[8][41];
     int swap_count;
+    /* What is said in the server's stead to requests with a word in them. */
+    struct {
+        const char *word, *reply;
+        size_t size;
+        int times;
+    } says[8];
+    int say_count;
 };
 
 /** Listens at `path`. What is not set by the caller before must be zero. */
@@ -83,6 +91,8 @@ int redis_proxy_turn(struct redis_proxy *proxy);
 void redis_proxy_cut(struct redis_proxy *proxy);
 /** From now on the server runs `text` where a store asks for the script `sha1`. */
 void redis_proxy_swap(struct redis_proxy *proxy, const char *sha1, const char *text);
+/** Says `reply` instead of the server, so many times, to requests in whose first lines `word` stands. */
+void redis_proxy_say(struct redis_proxy *proxy, const char *word, const char *reply, int times);
 /** One command of words, ended by NULL, straight to the server; its reply, until the next call. */
 const char *redis_proxy_ask(struct redis_proxy *proxy, const char *const *words);
 

@@ -152,7 +152,7 @@ void shard__redis_replied(struct shard__redis_store *store, const struct shard__
         }
         int status = shard__redis_fail_reply(store, reply, &passes);
         if (passes)
-            shard__redis_later(store, call, shard__error_message());
+            shard__redis_later(store, call, shard__redis_trouble(store));
         else
             shard__redis_end(store, call, status);
         return;

@@ -69,7 +69,7 @@ static int put_records(const struct shard__redis_store *store, struct shard__red
     shard__bytes_init(&piece, store->context);
     for (int32_t i = 0; i < commit->record_count; i++) {
         if (piece.size == 0)
-            shard__redis_pack_begin(&piece);
+            shard__redis_pack_begin(&piece, commit->run);
         shard__redis_pack_record(&piece, &commit->records[i]);
         if (piece.size >= PIECE_BYTES || i == commit->record_count - 1) {
             shard__redis_arg(command, piece.data, piece.size);

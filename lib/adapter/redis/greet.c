@@ -95,7 +95,7 @@ void shard__redis_greeted(struct shard__redis_store *store, const struct shard__
         int status = shard__redis_fail_reply(store, reply, &passes);
         if (!passes)
             shard__redis_end_all(store, status);
-        shard__redis_link_break(store, "%s", shard__error_message());
+        shard__redis_link_break(store, "%s", shard__redis_trouble(store));
     } else if (expected->kind == SHARD__REDIS_EXPECT_SELECT) {
         store->link.state = SHARD__REDIS_UP;
         store->link.was_up = 1;

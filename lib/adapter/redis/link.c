@@ -18,8 +18,8 @@
 #include "base/error.h"
 
 enum { READ_BYTES = 65536, MOST_READS = 32 };
-/* No reply of this store's commands is that long; what is would only eat memory. */
-enum { MOST_REPLY_BYTES = 512 << 20 };
+/* No reply of this store's commands is that long, as all that is long is read in pages; it would only eat memory. */
+enum { MOST_REPLY_BYTES = 64 << 20 };
 #define CONNECT_NS INT64_C(5000000000)
 #define FIRST_PAUSE_NS INT64_C(20000000)
 #define LONGEST_PAUSE_NS INT64_C(1000000000)
@@ -137,7 +137,7 @@ static void begin(struct shard__redis_store *store, int64_t now_ns)
     if (shard__redis_numeric(store, &address)) {
         connect_to(store, &address);
     } else if (shard__redis_lookup_start(store) < 0) {
-        shard__redis_link_break(store, "%s", shard__error_message());
+        shard__redis_link_break(store, "%s", shard__redis_trouble(store));
     } else {
         store->link.state = SHARD__REDIS_RESOLVING;
     }
@@ -148,7 +148,7 @@ static void go_on_resolving(struct shard__redis_store *store)
     struct shard__redis_address address;
     int status = shard__redis_lookup_take(store, &address);
     if (status < 0)
-        shard__redis_link_break(store, "%s", shard__error_message());
+        shard__redis_link_break(store, "%s", shard__redis_trouble(store));
     else if (status == 1)
         connect_to(store, &address);
 }

@@ -58,6 +58,7 @@ static void ask_row(struct shard__redis_store *store, struct shard__redis_call *
     ask_key(store, call, "HMGET", "run", take_row);
     shard__redis_text(&call->command, "v");
     shard__redis_text(&call->command, "seq");
+    shard__redis_text(&call->command, "name");
 }
 
 static void ask_part(struct shard__redis_store *store, struct shard__redis_call *call)
@@ -98,19 +99,27 @@ static void ask_records(struct shard__redis_store *store, struct shard__redis_ca
     shard__redis_again(store, call);
 }
 
+static int read_row(struct shard__redis_store *store, struct shard__redis_call *call, const redisReply *reply)
+{
+    if (reply->type != REDIS_REPLY_ARRAY || reply->elements != 3)
+        return shard__fail(SHARD_ECORRUPT, "run '%s': its row makes no sense", call->run);
+    const redisReply *format = reply->element[0], *name = reply->element[2];
+    if (format->type == REDIS_REPLY_NIL)
+        return shard__fail(SHARD_ENOENT, "no run '%s' in store '%s'", call->run, store->name);
+    if (format->type != REDIS_REPLY_STRING || name->type != REDIS_REPLY_STRING)
+        return shard__fail(SHARD_ECORRUPT, "run '%s': its row makes no sense", call->run);
+    if (strcmp(format->str, "1") != 0)
+        return shard__fail(SHARD_EVERSION, "run '%s' has format '%.20s', this library knows 1", call->run, format->str);
+    if (strcmp(name->str, call->run) != 0)
+        return shard__fail(SHARD_ECORRUPT,
+                           "run '%s': its keys are those of run '%.100s'; somebody copied or renamed them", call->run,
+                           name->str);
+    return shard__redis_reply_number(store, reply->element[1], "last_seq", 0, INT64_C(1) << 50, &call->load->since);
+}
+
 static void take_row(struct shard__redis_store *store, struct shard__redis_call *call, redisReply *reply)
 {
-    int status = 0;
-    if (reply->type != REDIS_REPLY_ARRAY || reply->elements != 2)
-        status = shard__fail(SHARD_ECORRUPT, "run '%s': its row makes no sense", call->run);
-    else if (reply->element[0]->type == REDIS_REPLY_NIL)
-        status = shard__fail(SHARD_ENOENT, "no run '%s' in store '%s'", call->run, store->name);
-    else if (strcmp(reply->element[0]->str, "1") != 0)
-        status = shard__fail(SHARD_EVERSION, "run '%s' has format '%.20s', this library knows 1", call->run,
-                             reply->element[0]->str);
-    else
-        status =
-            shard__redis_reply_number(store, reply->element[1], "last_seq", 0, INT64_C(1) << 50, &call->load->since);
+    int status = read_row(store, call, reply);
     if (status < 0)
         shard__redis_end(store, call, status);
     else
@@ -191,7 +200,8 @@ static int keep_row(struct shard__redis_store *store, struct shard__redis_call *
 static void take_tasks(struct shard__redis_store *store, struct shard__redis_call *call, redisReply *reply)
 {
     int status = 0;
-    if (reply->type != REDIS_REPLY_ARRAY || reply->elements != 2 || reply->element[0]->type != REDIS_REPLY_STRING)
+    if (reply->type != REDIS_REPLY_ARRAY || reply->elements != 2 || reply->element[0]->type != REDIS_REPLY_STRING ||
+        reply->element[1]->type != REDIS_REPLY_ARRAY)
         status = shard__fail(SHARD_ECORRUPT, "run '%s': its tasks make no sense", call->run);
     const redisReply *page = status == 0 ? reply->element[1] : NULL;
     for (size_t i = 0; status == 0 && i + 1 < page->elements; i += 2)
@@ -245,7 +255,7 @@ static int each_of(struct shard__redis_store *store, struct shard__redis_call *c
         struct shard_record record;
         if (bytes == NULL)
             return shard__fail(SHARD_ECORRUPT, "run '%s': a record is none of ours", call->run);
-        status = shard__redis_unpack_begin(&unpack, bytes->str, bytes->len);
+        status = shard__redis_unpack_begin(&unpack, call->run, bytes->str, bytes->len);
         while (status == 0 && (status = shard__redis_unpack_record(&unpack, &record)) == 1)
             status = each(store, call, &record);
     }
@@ -279,6 +289,8 @@ static int read_end(struct shard__redis_store *store, struct shard__redis_call *
     for (size_t i = 0; status == 0 && i + 1 < hosts->elements; i += 2) {
         int64_t id;
         status = shard__redis_reply_number(store, hosts->element[i], "a host's id", 0, INT32_MAX, &id);
+        if (status == 0 && hosts->element[i + 1]->type != REDIS_REPLY_STRING)
+            status = shard__fail(SHARD_ECORRUPT, "run '%s': its hosts make no sense", call->run);
         if (status == 0)
             status = shard__image_set_host(call->image, (shard_host_id)id, hosts->element[i + 1]->str,
                                            hosts->element[i + 1]->len);

@@ -14,7 +14,7 @@
 enum { VERSION = 1 };
 /* Parts of a record. */
 enum { HAS_OPERANDS = 1, HAS_UNITS = 2, HAS_MEMORY = 4, HAS_DETAIL = 8, HAS_SECONDS = 16 };
-enum { RECORD_FIXED = 39 };
+enum { RECORD_FIXED = 39, RECORDS_HEAD = 7 };
 
 static unsigned char *put(unsigned char *at, uint64_t value, int bytes)
 {
@@ -137,9 +137,19 @@ int shard__redis_unpack_row(const char *bytes, size_t size, struct shard_task_ro
     return 0;
 }
 
-void shard__redis_pack_begin(struct shard__bytes *bytes)
+/* FNV-1a of the run's name (Fowler, Noll and Vo, 1991). */
+static uint32_t mark_of(const char *run)
 {
-    static const unsigned char head[] = {'S', 'r', VERSION};
+    uint32_t mark = 2166136261U;
+    for (; *run != '\0'; run++)
+        mark = (mark ^ (unsigned char)*run) * 16777619U;
+    return mark;
+}
+
+void shard__redis_pack_begin(struct shard__bytes *bytes, const char *run)
+{
+    unsigned char head[RECORDS_HEAD] = {'S', 'r', VERSION};
+    put(head + 3, mark_of(run), 4);
     shard__bytes_append(bytes, head, sizeof(head));
 }
 
@@ -197,21 +207,27 @@ void shard__redis_pack_record(struct shard__bytes *bytes, const struct shard_rec
         shard__bytes_append(bytes, record->detail, (size_t)record->detail_bytes);
 }
 
-int shard__redis_unpack_begin(struct shard__redis_unpack *unpack, const char *bytes, size_t size)
-{
-    if (size < 3 || bytes[0] != 'S' || bytes[1] != 'r')
-        return shard__fail(SHARD_ECORRUPT, "records do not begin as records do");
-    if (bytes[2] != VERSION)
-        return shard__fail(SHARD_EVERSION, "records have version %d, this library knows version %d", bytes[2],
-                           (int)VERSION);
-    unpack->at = bytes + 3;
-    unpack->end = bytes + size;
-    return 0;
-}
-
 static int fail_cut(void)
 {
     return shard__fail(SHARD_ECORRUPT, "records are cut off in the middle of one");
+}
+
+int shard__redis_unpack_begin(struct shard__redis_unpack *unpack, const char *run, const char *bytes, size_t size)
+{
+    const char *at = bytes + 3;
+    if (size < 3 || bytes[0] != 'S' || bytes[1] != 'r')
+        return shard__fail(SHARD_ECORRUPT, "run '%s': its records do not begin as records do", run);
+    if (bytes[2] != VERSION)
+        return shard__fail(SHARD_EVERSION, "run '%s': its records have version %d, this library knows version %d", run,
+                           (unsigned char)bytes[2], (int)VERSION);
+    if (size < RECORDS_HEAD)
+        return fail_cut();
+    if (get(&at, 4) != mark_of(run))
+        return shard__fail(SHARD_ECORRUPT, "run '%s': a record is of another run; somebody copied or renamed keys",
+                           run);
+    unpack->at = at;
+    unpack->end = bytes + size;
+    return 0;
 }
 
 static size_t size_of_parts(int parts)

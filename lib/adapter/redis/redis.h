@@ -217,6 +217,8 @@ int64_t shard__redis_calls_next_ns(const struct shard__redis_store *store);
 /* ---- reply.c: what replies say ---- */
 /* What an error of the server means: a code, with the message set. 1 in *ret_passes: it may pass by itself. */
 int shard__redis_fail_reply(const struct shard__redis_store *store, const redisReply *reply, int *ret_passes);
+/* The thread's last message without the store's name in front, to be put behind it again. */
+const char *shard__redis_trouble(const struct shard__redis_store *store);
 /* The answer of a script about `call`: 0 for {'ok', ...}, else a code with the message set. */
 int shard__redis_script_status(struct shard__redis_store *store, struct shard__redis_call *call,
                                const redisReply *reply);
@@ -257,12 +259,13 @@ size_t shard__redis_pack_change(const struct shard_task_row *row, unsigned char 
 /* 0 or SHARD_ECORRUPT. */
 int shard__redis_unpack_row(const char *bytes, size_t size, struct shard_task_row *ret_row);
 void shard__redis_pack_record(struct shard__bytes *bytes, const struct shard_record *record);
-void shard__redis_pack_begin(struct shard__bytes *bytes);
+/* Records begin with a mark of their run, so that those of another are told. */
+void shard__redis_pack_begin(struct shard__bytes *bytes, const char *run);
 struct shard__redis_unpack {
     const char *at, *end;
 };
 /* 0 or SHARD_ECORRUPT, SHARD_EVERSION. */
-int shard__redis_unpack_begin(struct shard__redis_unpack *unpack, const char *bytes, size_t size);
+int shard__redis_unpack_begin(struct shard__redis_unpack *unpack, const char *run, const char *bytes, size_t size);
 /* 1 with a record, whose detail points into the bytes; 0 at the end; SHARD_ECORRUPT. */
 int shard__redis_unpack_record(struct shard__redis_unpack *unpack, struct shard_record *ret_record);
 

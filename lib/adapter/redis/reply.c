@@ -27,10 +27,10 @@ static const struct meaning meanings[] = {
     {"OOM", SHARD_ENOSPC, 0, "it is out of memory: raise maxmemory, or remove old runs"},
     {"MISCONF", SHARD_ENOSPC, 0, "it cannot write to its disk: free space there, and see its log"},
     {"READONLY", SHARD_EIO, 0, "it is a read-only replica; name its master"},
-    {"WRONGPASS", SHARD_EIO, 0, "user or password is wrong; see --store, and the password's file"},
+    {"WRONGPASS", SHARD_EIO, 0, "user or password is wrong; see the user in the URL, and the password's file"},
     {"NOAUTH", SHARD_EIO, 0, "it wants a password; give one by password or password_file"},
     {"NOPERM", SHARD_EIO, 0,
-     "the user lacks a right; ACL: ~PREFIX:* ~{PREFIX:* +@read +@write +@scripting +@connection +wait"},
+     "the user lacks a right; ACL: ~PREFIX:* ~{PREFIX:* +@read +@write +@scripting +@connection +time +wait"},
     {"WRONGTYPE", SHARD_ECORRUPT, 0, "a key of the run belongs to another program; use another prefix or db"},
     {"MOVED", SHARD_ENOTSUP, 0, "it is a cluster, and another node has this run; name that node"},
     {"ASK", SHARD_ENOTSUP, 0, "it is a cluster, and another node has this run; name that node"},
@@ -54,6 +54,16 @@ int shard__redis_fail_reply(const struct shard__redis_store *store, const redisR
                            meanings[i].advice, reply->str);
     }
     return shard__fail(SHARD_EIO, "store '%s': the server says '%.160s'", store->name, reply->str);
+}
+
+const char *shard__redis_trouble(const struct shard__redis_store *store)
+{
+    const char *message = shard__error_message();
+    size_t size = strlen(store->name);
+    if (strncmp(message, "store '", 7) == 0 && strncmp(message + 7, store->name, size) == 0 &&
+        strncmp(message + 7 + size, "': ", 3) == 0)
+        return message + 7 + size + 3;
+    return message;
 }
 
 static const char *text_at(const redisReply *reply, size_t index)
