@@ -59,6 +59,23 @@ static shard_workflow *make_workflow(void)
     return workflow;
 }
 
+static void add_host(struct orchestrator *one)
+{
+    snprintf(one->boot_id, sizeof(one->boot_id), "%s", orchestrators.executor.boot_id);
+    struct shard_host_spec host = {
+        .struct_size = sizeof(host), .name = "host", .cpu_millicores = 4000, .slots = 4, .boot_id = one->boot_id};
+    ck_assert_int_ge(shard_engine_add_host(one->engine, &host), 0);
+}
+
+/* That a host was away is not noticed at once. */
+static void notice_reboot(struct orchestrator *one)
+{
+    if (strcmp(one->boot_id, orchestrators.executor.boot_id) == 0 || orchestrators_draw(20) > 0)
+        return;
+    ck_assert_int_eq(shard_engine_host_lost(one->engine, shard_engine_find_host(one->engine, "host")), 0);
+    add_host(one);
+}
+
 static void make_engine(struct orchestrator *one)
 {
     char owner[32];
@@ -75,12 +92,7 @@ static void make_engine(struct orchestrator *one)
     for (int i = 0; i < SHARD_OUTCOME_COUNT; i++)
         config.retry[i] = (struct shard_retry){200, 0.01, 0.1};
     ck_assert_int_eq(shard_engine_new(one->context, &config, &one->engine), 0);
-    struct shard_host_spec host = {.struct_size = sizeof(host),
-                                   .name = "host",
-                                   .cpu_millicores = 4000,
-                                   .slots = 4,
-                                   .boot_id = orchestrators.executor.boot_id};
-    ck_assert_int_ge(shard_engine_add_host(one->engine, &host), 0);
+    add_host(one);
 }
 
 /* The server's clock is the real one, which stands still here: that a lease is over by it is told to the server. */
@@ -145,6 +157,7 @@ static void step(struct orchestrator *one)
     struct shard_event event = {.struct_size = sizeof(event)};
     if (one->life == 0 || one->stalls_until > orchestrators.turn)
         return;
+    notice_reboot(one);
     ck_assert_int_ge(shard_engine_step(one->engine), 0);
     while (shard_engine_next_event(one->engine, &event) == 1)
         take_event(one, &event);

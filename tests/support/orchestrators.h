@@ -81,6 +81,7 @@ struct orchestrator {
     struct shard_policy_handle policy;
     shard_engine *engine;
     shard_run_id run;
+    char boot_id[16];     /* of the host, as it knows it */
     int64_t stalls_until; /* turn */
     int64_t lease_ends_ns;
     int has_ended, code;
