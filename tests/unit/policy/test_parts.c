@@ -22,7 +22,6 @@ static int64_t now_ns;
 
 static void begin(void)
 {
-    tracked_init(&tracked);
     context = tracked_context(&tracked, NULL, NULL);
     blame = (struct shard__blame){.context = context, .half_life_seconds = 600};
     shard__health_init(&health, context, &(struct shard__health_config){0});
