@@ -204,10 +204,10 @@ void orchestrator_close(struct orchestrator *orchestrator)
 {
     if (orchestrator->engine != NULL)
         show_clear(&orchestrator->show);
+    store_close(&orchestrator->store); /* what it still has to answer, it answers now, to the engine */
     shard_engine_free(orchestrator->engine);
     if (orchestrator->policy.port != NULL && orchestrator->policy.port->destroy != NULL)
         orchestrator->policy.port->destroy(orchestrator->policy.self);
-    store_close(&orchestrator->store);
     executor_let_go(&orchestrator->executor);
     if (orchestrator->loop_made) {
         /* A loop that was told to stop before it ran stops at once, so one round may not be enough. */

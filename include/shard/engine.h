@@ -78,7 +78,7 @@ SHARD_API int shard_engine_new(shard_context *context, const struct shard_engine
  * Ends an engine at once: nothing is cancelled, no lease is given back, as if the process had died. NULL is fine.
  *
  * To stop in good order, shard_engine_suspend() or shard_engine_cancel() each run and step until it has ended.
- * Executor and store must not answer afterwards.
+ * Executor and store must not answer afterwards: close the store first, since its close answers what it still owes.
  */
 SHARD_API void shard_engine_free(shard_engine *engine);
 
