@@ -178,6 +178,28 @@ SHARD_API int shard_predict_pairs(shard_context *context, struct shard_predictor
                                   const struct shard_matrix *hosts, const struct shard_pairs *pairs,
                                   const struct shard_forecasts *ret);
 
+/**
+ * Asks a predictor why: what each column adds to the log-odds of failure for one row.
+ *
+ * `ret_contributions` has room for columns + 1 numbers; the last is what the predictor says without any column. They
+ * add up to the log-odds of its forecast. For trees these are the SHAP values that XGBoost has too.
+ *
+ * Returns 0.
+ * Errors: SHARD_ENOTSUP (it does not say), SHARD_EINVAL (another number of columns), and what the predictor fails with.
+ */
+SHARD_API int shard_contributions(struct shard_predictor_handle predictor, const float *row, int32_t columns,
+                                  double *ret_contributions);
+
+/**
+ * Renders contributions as text, one a line, the largest first: at most `most` columns by name with their values, what
+ * the others add, what is there whatever the columns say, and the sum with the probability that it is.
+ *
+ * Returns 0 and a NUL-terminated text to be freed with shard_free().
+ * Errors: SHARD_ENOMEM.
+ */
+SHARD_API int shard_contributions_text(shard_context *context, const struct shard_schema *schema, const float *row,
+                                       const double *contributions, int32_t most, char **ret_text);
+
 SHARD_END
 
 #endif

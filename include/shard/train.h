@@ -230,7 +230,8 @@ SHARD_API int shard_model_describe(const shard_model *model, struct shard_model_
 SHARD_API int shard_model_text(shard_context *context, const shard_model *model, char **ret_text);
 
 /**
- * Makes a predictor of a model, which must outlive it. It answers with p_fail and evidence (NaN); any thread at a time.
+ * Makes a predictor of a model, which must outlive it. It answers with p_fail, and says why;
+ * seconds and evidence are NaN. One thread at a time.
  *
  * Returns 0. End it with `handle.port->destroy(handle.self)`.
  * Errors: SHARD_ENOMEM.

@@ -78,6 +78,10 @@ void shard__bundle_clear(struct shard__bundle *bundle);
 int shard__bundle_margins(const struct shard__bundle *bundle, unsigned families, const float *values, int64_t stride,
                           int64_t count, double *ret_margins);
 
+/* What each column adds to the mean margin of the families, for one row, and last what is there without any: columns +
+ * 1 numbers. 0 or a code. */
+int shard__bundle_contributions(const struct shard__bundle *bundle, unsigned families, const float *row, double *ret);
+
 /* Rows as a member of trees sees them: its columns, "never" as missing. `ret` has room for count * column_count. */
 void shard__member_gather(const struct shard__bundle *bundle, const struct shard__member *member, const float *values,
                           int64_t stride, int64_t count, float *ret);

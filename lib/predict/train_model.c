@@ -225,6 +225,17 @@ static int predictor_predict(void *self, const struct shard_matrix *rows, int32_
     return status;
 }
 
+static int predictor_contributions(void *self, const float *row, int32_t columns, double *ret_contributions)
+{
+    const struct model_predictor *predictor = self;
+    const struct shard__choice *choice = &predictor->model->choice;
+    int status = shard__bundle_contributions(&predictor->model->bundle, shard__candidates[choice->chosen].families, row,
+                                             ret_contributions);
+    if (status == 0)
+        ret_contributions[columns] += choice->offset[choice->chosen];
+    return status;
+}
+
 static void predictor_destroy(void *self)
 {
     struct model_predictor *predictor = self;
@@ -238,6 +249,7 @@ int shard_model_predictor(shard_context *context, const shard_model *model,
                                                 .name = "model",
                                                 .schema = predictor_schema,
                                                 .predict = predictor_predict,
+                                                .contributions = predictor_contributions,
                                                 .destroy = predictor_destroy};
     shard__clear_error();
     struct model_predictor *predictor = shard__zalloc(context, sizeof *predictor);

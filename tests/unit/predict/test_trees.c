@@ -8,8 +8,10 @@
 
 #include <shard/forest.h>
 #include <shard/train.h>
+#include <xgboost/c_api.h>
 
 #include "base/random.h"
+#include "predict/train_model.h"
 #include "suite.h"
 
 enum { ROWS = 800, COLUMNS = 2 };
@@ -212,6 +214,105 @@ START_TEST(a_model_with_trees_comes_back_from_bytes_as_it_was)
 }
 END_TEST
 
+START_TEST(what_each_column_adds_adds_up_to_the_forecast_of_every_candidate)
+{
+    static const char *const names[] = {
+        "prior", "linear", "trees", "prior_trees", "prior_linear", "linear_trees", "prior_linear_trees", "all"};
+    shard_table *table = made_table();
+    for (size_t n = 0; n < sizeof(names) / sizeof(names[0]); n++) {
+        struct shard_train_config config = {.struct_size = sizeof(config), .trees = trees, .candidate = names[n]};
+        struct shard_predictor_handle predictor;
+        shard_model *model = NULL;
+        ck_assert_int_eq(shard_train(context, table, &config, &model), 0);
+        ck_assert_int_eq(shard_model_predictor(context, model, &predictor), 0);
+        for (int i = 0; i < 50; i++) {
+            double p, added[COLUMNS + 1], sum = 0;
+            struct shard_matrix row = {.values = values + (ptrdiff_t)i * COLUMNS, .rows = 1};
+            struct shard_forecasts ret = {.p_fail = &p};
+            ck_assert_int_eq(shard_predict(predictor, &row, COLUMNS, &ret), 0);
+            ck_assert_int_eq(shard_contributions(predictor, row.values, COLUMNS, added), 0);
+            for (int j = 0; j <= COLUMNS; j++)
+                sum += added[j];
+            ck_assert_double_eq_tol(sum, log(p / (1 - p)), 1e-5);
+        }
+        predictor.port->destroy(predictor.self);
+        shard_model_free(model);
+    }
+    shard_table_free(table);
+}
+END_TEST
+
+/* Of one member, in the table's columns, by XGBoost itself. */
+static void add_xgboosts(const shard_model *model, const struct shard__member *member, const float *row, double share,
+                         double *ret)
+{
+    float gathered[COLUMNS];
+    DMatrixHandle matrix;
+    BoosterHandle booster;
+    const bst_ulong *shape;
+    bst_ulong dimensions;
+    const float *added;
+    shard__member_gather(&model->bundle, member, row, COLUMNS, 1, gathered);
+    ck_assert_int_eq(XGBoosterCreate(NULL, 0, &booster), 0);
+    ck_assert_int_eq(XGBoosterLoadModelFromBuffer(booster, member->bytes, member->size), 0);
+    ck_assert_int_eq(XGDMatrixCreateFromMat(gathered, 1, (bst_ulong)member->column_count, NAN, &matrix), 0);
+    ck_assert_int_eq(XGBoosterPredictFromDMatrix(booster, matrix,
+                                                 "{\"type\":2,\"iteration_begin\":0,\"iteration_end\":0,"
+                                                 "\"strict_shape\":false,\"training\":false}",
+                                                 &shape, &dimensions, &added),
+                     0);
+    for (int k = 0; k < member->column_count; k++)
+        ret[member->columns[k]] += share * (double)added[k];
+    ret[COLUMNS] += share * (double)added[member->column_count];
+    XGDMatrixFree(matrix);
+    XGBoosterFree(booster);
+}
+
+START_TEST(a_blend_of_trees_is_explained_as_xgboost_explains_its_members)
+{
+    shard_table *table = made_table();
+    struct shard_train_config config = {.struct_size = sizeof(config), .trees = trees, .candidate = "trees"};
+    struct shard_predictor_handle predictor;
+    shard_model *model = NULL;
+    ck_assert_int_eq(shard_train(context, table, &config, &model), 0);
+    ck_assert_int_eq(shard_model_predictor(context, model, &predictor), 0);
+    for (int i = 0; i < 20; i++) {
+        double ours[COLUMNS + 1], theirs[COLUMNS + 1] = {0};
+        const float *row = values + (ptrdiff_t)i * COLUMNS;
+        int members = 0;
+        for (int m = 0; m < SHARD__MEMBER_COUNT; m++)
+            members += model->bundle.members[m].is_fitted;
+        for (int m = 0; m < SHARD__MEMBER_COUNT; m++)
+            if (model->bundle.members[m].is_fitted)
+                add_xgboosts(model, &model->bundle.members[m], row, 1.0 / members, theirs);
+        theirs[COLUMNS] += model->choice.offset[model->choice.chosen];
+        ck_assert_int_gt(members, 1);
+        ck_assert_int_eq(shard_contributions(predictor, row, COLUMNS, ours), 0);
+        for (int j = 0; j <= COLUMNS; j++)
+            ck_assert_double_eq_tol(ours[j], theirs[j], 1e-5);
+    }
+    predictor.port->destroy(predictor.self);
+    shard_model_free(model);
+    shard_table_free(table);
+}
+END_TEST
+
+START_TEST(contributions_are_told_the_largest_first_with_their_columns)
+{
+    static const struct shard_feature features[] = {{"host_failure_rate", SHARD_FEATURE_HOST, SHARD_FEATURE_VALUE, 0},
+                                                    {"task_cores", SHARD_FEATURE_TASK, SHARD_FEATURE_VALUE, 0},
+                                                    {"kind_failure_rate", SHARD_FEATURE_TASK, SHARD_FEATURE_VALUE, 0}};
+    static const double added[] = {0.25, 2, -1, -1.25};
+    static const float row[] = {0.5F, 4, NAN};
+    struct shard_schema schema = {.struct_size = sizeof(schema), .features = features, .feature_count = 3};
+    char *text = NULL;
+    ck_assert_int_eq(shard_contributions_text(context, &schema, row, added, 2, &text), 0);
+    ck_assert_str_eq(text, "+2.000 task_cores = 4\n-1.000 kind_failure_rate = nan\n+0.250 1 others\n"
+                           "-1.250 whatever the columns say\n+0.000 log-odds of failure: 0.5000\n");
+    shard_free(context, text);
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("trees");
@@ -225,6 +326,9 @@ int main(void)
     tcase_add_test(tests, a_job_that_makes_no_sense_is_refused);
     tcase_add_test(tests, the_trainer_chooses_trees_where_lines_are_blind);
     tcase_add_test(tests, a_model_with_trees_comes_back_from_bytes_as_it_was);
+    tcase_add_test(tests, what_each_column_adds_adds_up_to_the_forecast_of_every_candidate);
+    tcase_add_test(tests, a_blend_of_trees_is_explained_as_xgboost_explains_its_members);
+    tcase_add_test(tests, contributions_are_told_the_largest_first_with_their_columns);
     suite_add_tcase(suite, tests);
     return suite_run(suite);
 }
