@@ -20,6 +20,7 @@
  */
 
 #include <shard/catalog.h>
+#include <shard/champion.h>
 #include <shard/context.h>
 #include <shard/engine.h>
 #include <shard/error.h>

@@ -180,12 +180,13 @@ void shard__foresight_sample(struct shard__foresight *foresight, int32_t host, c
 
 int shard__foresight_init(struct shard__foresight *foresight, shard_context *context,
                           const struct shard__cluster *cluster, struct shard_predictor_handle predictor,
-                          const struct shard_feature_source *source, void *source_self, int keeps)
+                          const struct shard_feature_source *source, void *source_self, int writes)
 {
     foresight->context = context;
     foresight->cluster = cluster;
-    foresight->forecaster = (struct shard__forecaster){predictor.port != NULL || keeps, forecast, placed, ended};
-    foresight->keeps = keeps;
+    foresight->forecaster = (struct shard__forecaster){predictor.port != NULL || writes, forecast, placed, ended};
+    foresight->writes = writes;
+    foresight->keeps = writes || (predictor.port != NULL && predictor.port->observe != NULL);
     foresight->source_self = source_self;
     shard__history_init(&foresight->history, context);
     int status = 0;

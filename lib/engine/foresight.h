@@ -61,7 +61,8 @@ struct shard__foresight {
     size_t pair_capacity;
     struct shard_pair *wanted;
     size_t wanted_capacity;
-    int keeps;                      /* outcomes are to be kept */
+    int keeps;                      /* rows are kept until their attempts end: for the store, or for the predictor */
+    int writes;                     /* outcomes go to the store */
     struct shard__intmap placed_of; /* by run and task */
     struct shard__placed *placed;
     size_t placed_capacity;
@@ -77,7 +78,7 @@ struct shard__foresight {
 /* Sleeps when `predictor` has no port. 0, SHARD_ENOMEM, SHARD_EINVAL, SHARD_ECONFLICT (its schema is not ours). */
 int shard__foresight_init(struct shard__foresight *foresight, shard_context *context,
                           const struct shard__cluster *cluster, struct shard_predictor_handle predictor,
-                          const struct shard_feature_source *source, void *source_self, int keeps);
+                          const struct shard_feature_source *source, void *source_self, int writes);
 void shard__foresight_free(struct shard__foresight *foresight);
 void shard__foresight_sample(struct shard__foresight *foresight, int32_t host, const struct shard_sample *sample);
 

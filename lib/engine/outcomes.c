@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Attempts with the columns that were known when they were placed, kept until they end and the store has them. */
 
+#include <math.h>
 #include <string.h>
 
 #include "base/context.h"
@@ -55,6 +56,21 @@ static void drop(const struct shard__foresight *foresight, struct shard_outcome_
     shard__release(foresight->context, values, row_bytes(foresight));
 }
 
+static void tell_predictor(const struct shard__foresight *foresight, const struct shard_outcome_row *row)
+{
+    struct shard_predictor_handle predictor = foresight->chosen.predictor;
+    if (predictor.port == NULL || predictor.port->observe == NULL)
+        return;
+    int label = shard__outcome_label(row->outcome);
+    struct shard_observation observation = {.struct_size = sizeof(observation),
+                                            .row = row->values,
+                                            .failed = label < 0 ? (double)NAN : (double)label,
+                                            .seconds = row->seconds,
+                                            .start_ns = row->start_ns,
+                                            .end_ns = row->end_ns};
+    predictor.port->observe(predictor.self, &observation);
+}
+
 void shard__foresight_end(struct shard__foresight *foresight, const struct shard_view *view, int32_t task, int32_t host,
                           int32_t kind, enum shard_outcome outcome, double seconds)
 {
@@ -77,9 +93,10 @@ void shard__foresight_end(struct shard__foresight *foresight, const struct shard
                                     .schema_hash = foresight->schema_hash,
                                     .values = placed->row,
                                     .columns = foresight->schema.feature_count};
+    tell_predictor(foresight, &row);
     placed->row = NULL;
     shard__intmap_remove(&foresight->placed_of, key_of(view, task));
-    if (row.run == NULL || foresight->outcome_count >= MOST_WAITING ||
+    if (!foresight->writes || row.run == NULL || foresight->outcome_count >= MOST_WAITING ||
         shard__grow(foresight->context, &foresight->outcomes, &foresight->outcome_capacity,
                     (size_t)foresight->outcome_count + 1, sizeof(*foresight->outcomes)) < 0)
         drop(foresight, &row);

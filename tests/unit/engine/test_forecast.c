@@ -263,6 +263,38 @@ END_TEST
 
 static const char *policy_name = "least_loaded";
 
+static int told_failures, told_others, told_censored;
+
+/* Rows as they were when the attempt was placed: those of the sick host say so. */
+static void observe(void *self, const struct shard_observation *observation)
+{
+    (void)self;
+    told_failures += observation->failed > 0.5;
+    told_others += observation->failed < 0.5;
+    told_censored += isnan(observation->failed);
+    ck_assert_int_ge(observation->end_ns, observation->start_ns);
+    ck_assert_double_ge(observation->seconds, 0);
+    for (int i = 0; i < shard_history_schema()->feature_count; i++)
+        if (strcmp(shard_history_schema()->features[i].name, "task_attempt") == 0)
+            ck_assert_float_ge(observation->row[i], 1);
+}
+
+START_TEST(a_predictor_that_learns_is_told_of_every_end_with_the_row_it_was_placed_by)
+{
+    struct shard_predictor predictor = plain;
+    predictor.observe = observe;
+    begin(&predictor);
+    world.plan = plan;
+    told_failures = told_others = told_censored = 0;
+    run_tasks(60);
+    ck_assert_int_eq(told_others, 60);
+    ck_assert_int_eq(told_failures, starts_on(0));
+    ck_assert_int_gt(told_failures, 0);
+    ck_assert_int_eq(told_censored, 0);
+    world_free(&world);
+}
+END_TEST
+
 START_TEST(with_a_predictor_every_placement_has_a_forecast_though_the_policy_never_asks)
 {
     begin(&two_sided);
@@ -288,6 +320,7 @@ int main(void)
     tcase_add_test(tcase, a_slow_predictor_is_told_once);
     tcase_add_test(tcase, a_predictor_of_other_columns_is_refused_with_what_differs);
     tcase_add_test(tcase, columns_of_ones_own_come_behind_the_librarys);
+    tcase_add_test(tcase, a_predictor_that_learns_is_told_of_every_end_with_the_row_it_was_placed_by);
     tcase_add_test(tcase, with_a_predictor_every_placement_has_a_forecast_though_the_policy_never_asks);
     suite_add_tcase(suite, tcase);
     return suite_run(suite);
