@@ -44,11 +44,16 @@ static double margin_of(const double *coefficients, const float *row, int32_t co
     return margin;
 }
 
+static double target_of(const struct shard__logistic *problem, int32_t j)
+{
+    return problem->targets != NULL ? problem->targets[j - 1] : 0;
+}
+
 static double penalty(const struct shard__logistic *problem, const double *coefficients)
 {
     double sum = INTERCEPT_RIDGE * coefficients[0] * coefficients[0];
     for (int32_t j = 1; j <= problem->columns; j++) {
-        double off = coefficients[j] - problem->target;
+        double off = coefficients[j] - target_of(problem, j);
         sum += problem->ridge * off * off;
     }
     return sum / 2;
@@ -92,7 +97,7 @@ static void derive(struct solver *solver, const double *coefficients)
     solver->gradient[0] += INTERCEPT_RIDGE * coefficients[0];
     solver->hessian[0] += INTERCEPT_RIDGE;
     for (int32_t j = 1; j < size; j++) {
-        solver->gradient[j] += problem->ridge * (coefficients[j] - problem->target);
+        solver->gradient[j] += problem->ridge * (coefficients[j] - target_of(problem, j));
         solver->hessian[(size_t)j * (size_t)size + (size_t)j] += problem->ridge;
     }
 }
@@ -200,7 +205,7 @@ int shard__logistic_fit(const shard_context *context, const struct shard__logist
                                 memory + 2 * size, memory + 3 * size, active};
         ret_coefficients[0] = problem->not_negative ? 0 : shard__logit(mean_label(problem));
         for (size_t j = 1; j < size; j++)
-            ret_coefficients[j] = problem->target;
+            ret_coefficients[j] = target_of(problem, (int32_t)j);
         descend(&solver, ret_coefficients);
         status = 0;
     }

@@ -14,7 +14,7 @@
 
 enum { SHARD__LOGISTIC_MAX_COLUMNS = 4096 };
 
-/* What is fitted: minimise sum w log(1 + exp(-+z)) + ridge/2 |coefficients - target|^2, z = intercept + x *
+/* What is fitted: minimise sum w log(1 + exp(-+z)) + ridge/2 |coefficients - targets|^2, z = intercept + x *
  * coefficients.
  */
 struct shard__logistic {
@@ -24,8 +24,8 @@ struct shard__logistic {
     int64_t count;
     int32_t columns;
     double ridge;
-    double target;    /* what coefficients are drawn to */
-    int not_negative; /* coefficients stay at 0 or above (active set) */
+    const double *targets; /* what each coefficient is drawn to; NULL: 0 */
+    int not_negative;      /* coefficients stay at 0 or above (active set) */
 };
 
 /* Writes columns + 1 numbers, the intercept first. 0 or SHARD_ENOMEM. */

@@ -17,9 +17,9 @@ enum { FEW_COLUMNS = 10 }; /* then each tree sees them all */
 static const double TREES_DRIFT_LIMIT = 0.4;
 static const double UNDECAYED_RIDGE = 10;
 
-#define PRIOR(name, narrow, ridge, memory)                                            \
-    {                                                                                 \
-        name, SHARD__FAMILY_PRIOR, narrow, SHARD__SHAPE_PLAIN, ridge, memory, 0, 0, 0 \
+#define PRIOR(name, narrow, ridge, memory, by_merit)                                         \
+    {                                                                                        \
+        name, SHARD__FAMILY_PRIOR, narrow, SHARD__SHAPE_PLAIN, ridge, memory, 0, 0, by_merit \
     }
 #define LINEAR(name, narrow, shape, ridge, memory)                        \
     {                                                                     \
@@ -35,7 +35,8 @@ static const double UNDECAYED_RIDGE = 10;
     }
 
 const struct shard__member_spec shard__members[SHARD__MEMBER_COUNT] = {
-    PRIOR("decayed rates", 1, 10000, 0),
+    PRIOR("decayed rates alike", 1, 10000, 0, 0),
+    PRIOR("decayed rates by merit", 1, 10000, 0, 1),
     LINEAR("all plain 1", 0, SHARD__SHAPE_PLAIN, 1, 0),
     LINEAR("all plain 30", 0, SHARD__SHAPE_PLAIN, 30, 0),
     LINEAR("all shaped 1", 0, SHARD__SHAPE_SHAPED, 1, 0),
@@ -71,7 +72,8 @@ struct teacher {
     float *weights;
     float *design;
     size_t design_capacity;
-    double *prior; /* margins of the prior, for the trees on it */
+    double *shares; /* of the prior's rates; room for one a column */
+    double *prior;  /* margins of the prior, for the trees on it */
     float *margins;
 };
 
@@ -127,7 +129,37 @@ static double ridge_of(const struct shard__bundle *bundle, const struct shard__m
     return spec->family == SHARD__FAMILY_PRIOR && !any_decayed ? UNDECAYED_RIDGE : spec->ridge;
 }
 
-/* The prior's weights are drawn to an equal share each: an untrained mean of the rates, in log-odds. */
+/*
+ * How much each of the prior's rates is believed: as by whoever follows experts, exp(-eta * what it would have lost so
+ * far), with the eta that regrets least in the worst case, sqrt(8 ln K / n) over the largest loss of one row
+ * (Cesa-Bianchi and Lugosi 2006, theorem 2.2). Equal shares would let a rate that says nothing here spoil the others.
+ */
+static void share_out(const struct teacher *teacher, int32_t count, int by_merit, double *ret_shares)
+{
+    int64_t rows = teacher->lesson->rows.count;
+    double least = INFINITY;
+    double largest = 1;
+    double sum = 0;
+    for (int32_t k = 0; k < count; k++) {
+        ret_shares[k] = 0;
+        for (int64_t i = 0; i < rows; i++) {
+            double z = (double)teacher->design[i * count + k];
+            double loss = (z > 0 ? z : 0) + log1p(exp(-fabs(z))) - (double)teacher->labels[i] * z;
+            ret_shares[k] += loss;
+            largest = loss > largest ? loss : largest;
+        }
+        least = ret_shares[k] < least ? ret_shares[k] : least;
+    }
+    double eta = count > 1 ? sqrt(8 * log((double)count) / (double)rows) / largest : 0;
+    for (int32_t k = 0; k < count; k++) {
+        ret_shares[k] = exp(-eta * (ret_shares[k] - least));
+        sum += ret_shares[k];
+    }
+    for (int32_t k = 0; k < count; k++)
+        ret_shares[k] = by_merit ? ret_shares[k] / sum : 1.0 / count;
+}
+
+/* The prior's weights are drawn to what each rate has earned: a mean of the rates, in log-odds, hardly trained. */
 static int fit_logistic(struct teacher *teacher, const struct shard__member_spec *spec, struct shard__member *member)
 {
     const struct shard__rows *rows = &teacher->lesson->rows;
@@ -147,13 +179,15 @@ static int fit_logistic(struct teacher *teacher, const struct shard__member_spec
     for (int64_t i = 0; i < rows->count; i++)
         mean_weight += (double)teacher->weights[i] / (double)rows->count;
     int is_prior = spec->family == SHARD__FAMILY_PRIOR;
+    if (is_prior)
+        share_out(teacher, member->term_count, spec->special, teacher->shares);
     struct shard__logistic problem = {.design = teacher->design,
                                       .labels = teacher->labels,
                                       .weights = teacher->weights,
                                       .count = rows->count,
                                       .columns = member->term_count,
                                       .ridge = ridge_of(teacher->bundle, spec) * mean_weight,
-                                      .target = is_prior && member->term_count > 0 ? 1.0 / member->term_count : 0,
+                                      .targets = is_prior ? teacher->shares : NULL,
                                       .not_negative = is_prior};
     return shard__logistic_fit(teacher->context, &problem, member->coefficients);
 }
@@ -184,7 +218,7 @@ static int choose_columns(struct teacher *teacher, const struct shard__member_sp
         if (column->form == SHARD__FORM_CONSTANT ||
             (spec->narrow && !shard__column_is_steady(column, TREES_DRIFT_LIMIT)))
             continue;
-        ret_signs[member->column_count] = spec->monotone ? column->sign : 0;
+        ret_signs[member->column_count] = spec->special ? column->sign : 0;
         member->columns[member->column_count++] = j;
     }
     return 0;
@@ -308,11 +342,12 @@ int shard__bundle_fit(shard_context *context, const struct shard__lesson *lesson
                               .bundle = ret_bundle,
                               .labels = shard__zalloc(context, count * sizeof(float)),
                               .weights = shard__zalloc(context, count * sizeof(float)),
+                              .shares = shard__zalloc(context, (size_t)(rows->columns + 1) * sizeof(double)),
                               .prior = shard__zalloc(context, count * sizeof(double)),
                               .margins = shard__zalloc(context, count * sizeof(float))};
     int status = SHARD_ENOMEM;
     if (ret_bundle->columns != NULL && teacher.labels != NULL && teacher.weights != NULL && teacher.prior != NULL &&
-        teacher.margins != NULL) {
+        teacher.margins != NULL && teacher.shares != NULL) {
         for (size_t i = 0; i < count; i++)
             teacher.labels[i] = rows->labels[rows->ids[i]];
         weigh(&teacher, 0);
@@ -321,6 +356,7 @@ int shard__bundle_fit(shard_context *context, const struct shard__lesson *lesson
     }
     shard__release(context, teacher.labels, count * sizeof(float));
     shard__release(context, teacher.weights, count * sizeof(float));
+    shard__release(context, teacher.shares, (size_t)(rows->columns + 1) * sizeof(double));
     shard__release(context, teacher.prior, count * sizeof(double));
     shard__release(context, teacher.margins, count * sizeof(float));
     shard__release(context, teacher.design, teacher.design_capacity * sizeof(float));

@@ -17,7 +17,7 @@
 enum { FOLD_SHARE = 14, LEAST_FOLD_ROWS = 12, ERROR_BLOCKS = 20, OFFSET_STEPS = 30 };
 
 static const double LOSS_FLOOR = 0.02;
-static const double UNFORESEEN = 1.25; /* worse than the folds' own base rates by so much */
+static const double UNFORESEEN = 1.25; /* worse than a fold's own base rate by so much */
 static const double MOVING = 2;        /* a base rate that changes by so much from fold to fold is no guide */
 static const double DOUBT = 2;         /* standard errors by which a candidate must beat the usual one */
 
@@ -239,6 +239,26 @@ static double trial_loss(const struct trial *trial, int candidate)
     return sum / weights;
 }
 
+/* Whether some candidate did, in every fold, nearly as well as the fold's own base rate. */
+static int is_foreseen(const struct trial *trial)
+{
+    for (int c = 0; c < SHARD__CANDIDATE_COUNT; c++) {
+        int folds = 0;
+        for (int f = 0; f < trial->folds && !(shard__candidates[c].families & ~trial->families); f++) {
+            double sum = 0;
+            double own = 0;
+            for (int64_t i = trial->begin[f]; i < trial->begin[f + 1]; i++) {
+                sum += row_loss(trial, c, i);
+                own += loss((double)trial->own_rate[f], trial->labels[i]);
+            }
+            folds += sum <= UNFORESEEN * own;
+        }
+        if (folds == trial->folds)
+            return 1;
+    }
+    return 0;
+}
+
 static double own_rate_loss(const struct trial *trial)
 {
     double sum = 0;
@@ -320,7 +340,7 @@ static int judge(const struct trial *trial, struct shard__choice *choice)
     }
     int usual = choice->usual = trial->families & T ? SHARD__CANDIDATE_PRIOR_TREES : SHARD__CANDIDATE_PRIOR_LINEAR;
     choice->own_rate = own_rate_loss(trial);
-    choice->is_foreseen = choice->validation[best] <= UNFORESEEN * choice->own_rate;
+    choice->is_foreseen = is_foreseen(trial);
     choice->error = difference_error(trial, usual, best);
     if (!choice->is_foreseen)
         choice->chosen = SHARD__CANDIDATE_LINEAR;

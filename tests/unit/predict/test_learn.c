@@ -10,6 +10,7 @@
 
 #include "base/random.h"
 #include "predict/logistic.h"
+#include "predict/train_model.h"
 #include "suite.h"
 
 static shard_context *context;
@@ -115,6 +116,7 @@ START_TEST(weights_that_may_not_be_negative_stop_at_zero)
     float design[] = {0, 1, 0, 1, 0, 1};
     float labels[] = {1, 0, 1, 0, 1, 0};
     float weights[] = {1, 1, 1, 1, 1, 1};
+    double target = 1;
     double coefficients[2];
     struct shard__logistic problem = {.design = design,
                                       .labels = labels,
@@ -122,7 +124,7 @@ START_TEST(weights_that_may_not_be_negative_stop_at_zero)
                                       .count = 6,
                                       .columns = 1,
                                       .ridge = 1e-6,
-                                      .target = 1,
+                                      .targets = &target,
                                       .not_negative = 1};
     ck_assert_int_eq(shard__logistic_fit(context, &problem, coefficients), 0);
     ck_assert_double_eq_tol(coefficients[1], 0, 1e-9);
@@ -227,6 +229,29 @@ static double mean_forecast(const shard_model *model)
     predictor.port->destroy(predictor.self);
     return (p[0] + p[1]) / 2;
 }
+
+/* One rate says what will be, the other is made up. */
+static struct made one_rate_is_made_up(int row)
+{
+    double p = (row / 50 % 2 == 0 ? 0.1 : 0.8) + 0.1 * shard__random_unit(&dice);
+    return (struct made){row, row + 0.5, chance(p), p, shard__random_unit(&dice)};
+}
+
+START_TEST(a_rate_that_is_often_wrong_weighs_little_in_the_prior)
+{
+    struct shard_train_config config = {.struct_size = sizeof(config), .candidate = "prior"};
+    shard_table *table = make_table("good_ewma,bad_ewma", 4000, one_rate_is_made_up);
+    shard_model *model = NULL;
+    ck_assert_int_eq(shard_train(context, table, &config, &model), 0);
+    const struct shard__member *alike = &model->bundle.members[0], *by_merit = &model->bundle.members[1];
+    ck_assert_int_eq(by_merit->family, SHARD__FAMILY_PRIOR);
+    ck_assert_int_eq(by_merit->term_count, 2);
+    ck_assert_double_gt(by_merit->coefficients[1], 4 * by_merit->coefficients[2]);
+    ck_assert_double_gt(alike->coefficients[2], by_merit->coefficients[2]);
+    shard_model_free(model);
+    shard_table_free(table);
+}
+END_TEST
 
 START_TEST(calibration_follows_a_base_rate_that_has_moved_for_good)
 {
@@ -341,6 +366,7 @@ int main(void)
     tcase_add_test(tests, a_row_whose_attempt_had_not_ended_teaches_nothing);
     tcase_add_test(tests, labels_of_the_test_change_no_forecast_and_no_choice);
     tcase_add_test(tests, a_line_finds_what_a_column_says);
+    tcase_add_test(tests, a_rate_that_is_often_wrong_weighs_little_in_the_prior);
     tcase_add_test(tests, calibration_follows_a_base_rate_that_has_moved_for_good);
     tcase_add_test(tests, a_model_comes_back_from_bytes_as_it_was);
     tcase_add_test(tests, a_model_with_any_byte_damaged_is_refused);
