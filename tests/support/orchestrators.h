@@ -58,12 +58,25 @@ struct orchestrators_attempt {
 
 enum { ORCHESTRATORS_ATTEMPTS = 2000 };
 
+/* A start on its way to the host. */
+struct orchestrators_start {
+    int index, life; /* of the orchestrator */
+    shard_sink *sink;
+    shard_token token;
+    int task, number;
+    int64_t epoch, due; /* turn */
+    char boot_id[16];
+};
+
 struct orchestrators_executor {
+    struct orchestrators_start late[64];
+    int late_count;
     struct orchestrators_attempt attempts[ORCHESTRATORS_ATTEMPTS];
     int attempt_count;
     int64_t epoch; /* the highest that was seen */
     char boot_id[16];
     int done[ORCHESTRATORS_TASKS];
+    int may_redo[ORCHESTRATORS_TASKS]; /* it was done on a host that was lost before anyone wrote that down */
 };
 
 struct orchestrator {
@@ -75,7 +88,7 @@ struct orchestrator {
     struct orchestrators_call {
         shard_sink *sink; /* NULL: free */
         shard_token token;
-        int64_t asked_ns;
+        int64_t asked_ns, epoch, newest_epoch; /* of a commit: its own, and the newest that was given out by then */
         int is_lease, is_answered;
     } calls[256];
     struct shard_policy_handle policy;
