@@ -14,6 +14,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/pidfd.h>
 #include <sys/resource.h>
 #include <sys/signalfd.h>
 #include <sys/wait.h>
@@ -31,19 +32,40 @@ uint64_t monotonic_ns(void)
     return (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
 }
 
-/* The first process of a pid namespace never sees a signal that it does not catch. */
-static bool catches_term(pid_t pid)
+/* What /proc says of a process in a line of its status; the line begins with `field`. */
+static uint64_t status_field(pid_t pid, const char *field, int base)
 {
     char path[64];
     char *text = NULL;
     size_t size = 0;
     snprintf(path, sizeof path, "/proc/%d/status", (int)pid);
     if (launch__read_file(AT_FDCWD, path, 65536, &text, &size) < 0)
-        return false;
-    const char *line = strstr(text, "\nSigCgt:");
-    uint64_t caught = line == NULL ? 0 : strtoull(line + strlen("\nSigCgt:"), NULL, 16);
+        return 0;
+    const char *line = strstr(text, field);
+    uint64_t value = line == NULL ? 0 : strtoull(line + strlen(field), NULL, base);
     free(text);
-    return (caught >> (SIGTERM - 1) & 1) != 0;
+    return value;
+}
+
+/* The first process of a pid namespace never sees a signal that it does not catch. */
+static bool catches_term(pid_t pid)
+{
+    return (status_field(pid, "\nSigCgt:", 16) >> (SIGTERM - 1) & 1) != 0;
+}
+
+/*
+ * A number from a file may be another process's by now, but not if that is a child of our runtime. A runtime whose
+ * container is no child of its own has to pass the signal on; it dies of one that comes before it is ready to.
+ */
+static void term_container(pid_t runtime, pid_t container)
+{
+    int fd = pidfd_open(container, 0);
+    if (fd >= 0 && status_field(container, "\nPPid:", 10) == (uint64_t)runtime)
+        pidfd_send_signal(fd, SIGTERM, NULL, 0);
+    else
+        kill(runtime, SIGTERM);
+    if (fd >= 0)
+        close(fd);
 }
 
 void ending_term(struct shim *shim)
@@ -53,12 +75,15 @@ void ending_term(struct shim *shim)
         kill(-shim->command_pid, SIGTERM);
         return;
     }
-    /* A runtime that stays passes it on, and cannot be mistaken for another process, as a number from a file can. */
     pid_t container = command_container_pid(shim);
-    if (container != 0 && catches_term(container))
-        kill(shim->runtime_pid != 0 ? shim->runtime_pid : container, SIGTERM);
-    else
+    if (container == 0 && shim->runtime_pid != 0)
+        shim->term_wanted = true; /* the runtime has yet to say which it is */
+    else if (container == 0 || !catches_term(container))
         shim->kill_at_ns = monotonic_ns(); /* the default action of SIGTERM, which the kernel withholds from it */
+    else if (shim->runtime_pid != 0)
+        term_container(shim->runtime_pid, container);
+    else
+        kill(container, SIGTERM);
 }
 
 void ending_begin(struct shim *shim)

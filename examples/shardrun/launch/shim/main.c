@@ -118,15 +118,22 @@ static void keep_deadlines(struct shim *shim)
         shim->result.timed_out = true;
         ending_begin(shim);
     }
+    if (shim->term_wanted && !shim->orders.detached)
+        ending_term(shim);
     if (shim->kill_at_ns != 0 && now >= shim->kill_at_ns)
         ending_kill(shim, now);
 }
+
+/* A runtime that stays does not tell when its container is there: it is asked again. */
+enum { ASK_AGAIN_MS = 5 };
 
 static int until_next_deadline_ms(const struct shim *shim)
 {
     uint64_t next = shim->timeout_at_ns;
     if (shim->kill_at_ns != 0 && (next == 0 || shim->kill_at_ns < next))
         next = shim->kill_at_ns;
+    if (shim->term_wanted && !shim->orders.detached)
+        return ASK_AGAIN_MS;
     if (next == 0)
         return -1;
     uint64_t now = monotonic_ns();
