@@ -47,15 +47,17 @@ def sigint_lets_what_runs_end_and_resume_goes_on(place):
 @case
 def a_second_sigint_cancels_and_nothing_is_left_running(place):
     ledger = chain(place, "echo $$ > pid; sleep 1000; true")
-    process = place.start("run", "w.json", "--executor", "process", "--run", "r", "--json")
+    heard = place.path / "heard"
+    process = place.start("run", "w.json", "--executor", "process", "--run", "r", "--json", stderr=heard.open("w"))
     place.wait_for(lambda: list(place.path.glob(".shardrun/runs/r/work/common/.out/*/pid")) and ledger.read_text())
     pid_file = list(place.path.glob(".shardrun/runs/r/work/common/.out/*/pid"))[0]
     place.wait_for(pid_file.read_text)
     pid = int(pid_file.read_text())
     process.send_signal(signal.SIGINT)
-    place.wait_for(lambda: "suspended" not in place.call("status").out and process.poll() is None)
+    place.wait_for(lambda: "draining" in heard.read_text(), "the first signal")
     process.send_signal(signal.SIGINT)
     result = place.finish(process)
+    result.err = heard.read_text()
     ended(result, 5, "cancelling")
     same(result.last["state"], "cancelled")
     place.wait_for(lambda: not is_alive(pid), "the end of the command")
