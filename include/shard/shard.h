@@ -31,6 +31,7 @@
 #include <shard/policy.h>
 #include <shard/predictor.h>
 #include <shard/record.h>
+#include <shard/series.h>
 #include <shard/sim.h>
 #include <shard/simple.h>
 #include <shard/sink.h>

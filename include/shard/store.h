@@ -31,6 +31,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include <shard/series.h>
 #include <shard/sink.h>
 
 SHARD_BEGIN
@@ -56,10 +57,19 @@ struct shard_commit {
 /** Flags of `load`. */
 enum shard_load_flags { SHARD_LOAD_STATE = 0, SHARD_LOAD_RECORDS = 1 };
 
-/** A sample of a host, written behind. */
+/** An attempt that runs on a host while a sample of it is taken. */
+struct shard_sample_tag {
+    const char *run;
+    shard_task_id task;
+    int32_t attempt;
+};
+
+/** A sample of a host, written behind. One that is not later than the newest of its host is not kept. */
 struct shard_host_sample {
     const char *host;
     struct shard_sample sample;
+    const struct shard_sample_tag *tags;
+    int32_t tag_count;
 };
 
 /** An attempt that has ended, with the columns that were known of it when it was placed; written behind. */
@@ -130,6 +140,12 @@ struct shard_store {
      */
     int (*each_outcome)(void *self, int (*each)(void *each_self, const struct shard_outcome_row *outcome),
                         void *each_self);
+    /**
+     * (optional, with put_samples and put_outcomes) Calls `each` for every bucket that has something, oldest first,
+     * before it returns; for tools, may block. What is not known has no buckets. `each` returns 0 to go on.
+     */
+    int (*series)(void *self, const struct shard_series_query *query,
+                  int (*each)(void *each_self, const struct shard_series_bucket *bucket), void *each_self);
 };
 
 /** A store as an engine or a program holds it: table and self. */
@@ -151,7 +167,11 @@ SHARD_API int shard_store_wait(const struct shard_store_handle *store, shard_sin
 /** Options of the memory store. */
 struct shard_memory_store_config {
     size_t struct_size;
-    int64_t keep_records; /* of each run, the newest; 0: none. Rows are always kept */
+    int64_t keep_records;  /* of each run, the newest; 0: none. Rows are always kept */
+    int64_t keep_samples;  /* of each host, the newest; 0: 100,000, or no series at all with keep_outcomes 0 too */
+    int64_t keep_seconds;  /* older samples of a host than its newest by so much go; 0: 30 days */
+    int64_t keep_outcomes; /* the newest; 0: 500,000, or no series at all with keep_samples 0 too */
+    int64_t keep_outcome_seconds; /* older outcomes than the newest by so much go; 0: two years */
 };
 
 /**
@@ -167,10 +187,13 @@ SHARD_API int shard_memory_store_open(shard_context *context, const struct shard
 /** Options of the SQLite store. */
 struct shard_sqlite_store_config {
     size_t struct_size;
-    const char *path;        /* of the database file; made if it is not there */
-    int32_t read_only;       /* non-zero: for status and explain; no lease, no write */
-    int64_t keep_samples;    /* of each host; 0: 100,000 */
-    int32_t busy_timeout_ms; /* how long a write waits for another process; 0: 10,000 */
+    const char *path;             /* of the database file; made if it is not there */
+    int32_t read_only;            /* non-zero: for status and explain; no lease, no write */
+    int64_t keep_samples;         /* of each host; 0: 100,000 */
+    int32_t busy_timeout_ms;      /* how long a write waits for another process; 0: 10,000 */
+    int64_t keep_seconds;         /* older samples of a host than its newest by so much go; 0: 30 days */
+    int64_t keep_outcomes;        /* the newest; 0: 500,000 */
+    int64_t keep_outcome_seconds; /* older outcomes than the newest by so much go; 0: two years */
 };
 
 /**
@@ -193,20 +216,23 @@ SHARD_API int shard_sqlite_store_open(shard_context *context, const struct shard
  */
 struct shard_redis_store_config {
     size_t struct_size;
-    const char *url;           /* NULL: the fields below */
-    const char *host;          /* name or address; NULL: 127.0.0.1 */
-    int32_t port;              /* 0: 6379 */
-    int32_t db;                /* number of the database */
-    const char *unix_socket;   /* path, instead of host and port */
-    const char *user;          /* of an ACL; NULL: the default user */
-    const char *password;      /* NULL: none */
-    const char *password_file; /* its first line is the password */
-    const char *prefix;        /* of all keys; NULL: "shard" */
-    int32_t wait_replicas;     /* a write is answered when so many replicas have it (WAIT) */
-    int32_t wait_ms;           /* how long a write waits for them before it is sent again; 0: 1,000 */
-    int32_t waitaof;           /* non-zero: a write is answered when the server's own AOF is synced (WAITAOF, 7.2) */
-    int32_t timeout_ms;        /* a call that is not answered in this time, over reconnections, fails; 0: 30,000 */
-    int64_t keep_samples;      /* of each host; 0: 100,000 */
+    const char *url;              /* NULL: the fields below */
+    const char *host;             /* name or address; NULL: 127.0.0.1 */
+    int32_t port;                 /* 0: 6379 */
+    int32_t db;                   /* number of the database */
+    const char *unix_socket;      /* path, instead of host and port */
+    const char *user;             /* of an ACL; NULL: the default user */
+    const char *password;         /* NULL: none */
+    const char *password_file;    /* its first line is the password */
+    const char *prefix;           /* of all keys; NULL: "shard" */
+    int32_t wait_replicas;        /* a write is answered when so many replicas have it (WAIT) */
+    int32_t wait_ms;              /* how long a write waits for them before it is sent again; 0: 1,000 */
+    int32_t waitaof;              /* non-zero: a write is answered when the server's own AOF is synced (WAITAOF, 7.2) */
+    int32_t timeout_ms;           /* a call that is not answered in this time, over reconnections, fails; 0: 30,000 */
+    int64_t keep_samples;         /* of each host; 0: 100,000 */
+    int64_t keep_seconds;         /* older samples of a host than its newest by so much go; 0: 30 days */
+    int64_t keep_outcomes;        /* the newest; 0: 500,000 */
+    int64_t keep_outcome_seconds; /* older outcomes than the newest by so much go; 0: two years */
 };
 
 /**

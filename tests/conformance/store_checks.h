@@ -50,10 +50,21 @@
     X(samples_are_taken)                        \
     X(outcomes_come_back_in_the_order_of_their_starts)
 
+/* Time series: store_checks_series.c */
+#define STORE_SERIES_CHECKS(X)                                \
+    X(a_history_of_a_host_has_buckets_of_its_samples)         \
+    X(a_history_of_a_kind_has_how_attempts_ended)             \
+    X(a_history_of_a_task_has_the_samples_it_was_tagged_with) \
+    X(a_history_of_what_is_not_known_is_empty)                \
+    X(bad_queries_and_series_are_refused)                     \
+    X(series_are_bounded_by_age_and_count)                    \
+    X(a_large_history_is_read_whole)
+
 /* Against a model: store_checks_random.c */
 #define STORE_RANDOM_CHECKS(X) X(ten_thousand_random_operations_agree_with_a_model)
 
-#define STORE_CHECKS(X) STORE_LEASE_CHECKS(X) STORE_COMMIT_CHECKS(X) STORE_LOAD_CHECKS(X) STORE_RANDOM_CHECKS(X)
+#define STORE_CHECKS(X) \
+    STORE_LEASE_CHECKS(X) STORE_COMMIT_CHECKS(X) STORE_LOAD_CHECKS(X) STORE_SERIES_CHECKS(X) STORE_RANDOM_CHECKS(X)
 
 #define DECLARE(name) const char *name(struct store_fixture *fixture);
 STORE_CHECKS(DECLARE)

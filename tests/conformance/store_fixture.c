@@ -164,6 +164,8 @@ static int make_workflow(struct store_fixture *fixture)
 
 const char *store_check_run(const struct store_check *check, struct store_subject *subject)
 {
+    subject->keep_samples = 0;
+    subject->keep_seconds = 0;
     static struct store_fixture fixture;
     const char *problem = NULL;
     memset(&fixture, 0, sizeof(fixture));

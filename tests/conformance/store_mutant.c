@@ -379,6 +379,58 @@ static int mutant_list(void *self, int (*each)(void *each_self, const struct sha
     return status;
 }
 
+static int mutant_put_samples(void *self, shard_sink *sink, shard_token token, const struct shard_host_sample *samples,
+                              int32_t count)
+{
+    static const struct shard_sample_tag tag = {"a", 7, 1};
+    static struct shard_host_sample copies[1000];
+    struct mutant *mutant = self;
+    for (int32_t i = 0; samples != NULL && i < count; i++) {
+        copies[i] = samples[i];
+        if (mutant->mutation == DROPS_TAGS)
+            copies[i].tag_count = 0;
+        if (mutant->mutation == TAGS_ALL_SAMPLES && samples[i].tag_count > 0)
+            copies[i].tags = &tag, copies[i].tag_count = 1;
+        if (mutant->mutation == ROUNDS_TIMES)
+            copies[i].sample.time_ns = samples[i].sample.time_ns / 1000000 * 1000000;
+    }
+    int status = ask(mutant, mutant->real.port->put_samples(mutant->real.self, mutant->sink, 1,
+                                                            samples == NULL ? NULL : copies, count));
+    return tell(mutant, sink, token, status);
+}
+
+static int mutant_put_outcomes(void *self, shard_sink *sink, shard_token token,
+                               const struct shard_outcome_row *outcomes, int32_t count)
+{
+    static struct shard_outcome_row copies[1000];
+    struct mutant *mutant = self;
+    for (int32_t i = 0; i < count; i++) {
+        copies[i] = outcomes[i];
+        if (mutant->mutation == COUNTS_CENSORED && outcomes[i].outcome == SHARD_OUTCOME_CANCELLED)
+            copies[i].outcome = SHARD_OUTCOME_TASK_ERROR;
+    }
+    int status = ask(mutant, mutant->real.port->put_outcomes(mutant->real.self, mutant->sink, 1, copies, count));
+    return tell(mutant, sink, token, status);
+}
+
+static int mutant_each_outcome(void *self, int (*each)(void *each_self, const struct shard_outcome_row *outcome),
+                               void *each_self)
+{
+    const struct mutant *mutant = self;
+    return mutant->real.port->each_outcome(mutant->real.self, each, each_self);
+}
+
+static int mutant_series(void *self, const struct shard_series_query *query,
+                         int (*each)(void *each_self, const struct shard_series_bucket *bucket), void *each_self)
+{
+    const struct mutant *mutant = self;
+    struct shard_series_query copy = *query;
+    if (mutant->mutation == IGNORES_BUCKETS)
+        copy.every_ns = 0;
+    int status = mutant->real.port->series(mutant->real.self, &copy, each, each_self);
+    return mutant->mutation == TAKES_BAD_QUERIES && status == SHARD_EINVAL ? 0 : status;
+}
+
 static void mutant_close(void *self)
 {
     struct mutant *mutant = self;
@@ -387,7 +439,8 @@ static void mutant_close(void *self)
     free(mutant);
 }
 
-int store_mutant_open(shard_context *context, enum store_mutation mutation, struct shard_store_handle *ret_store)
+int store_mutant_open(const struct store_subject *subject, shard_context *context, enum store_mutation mutation,
+                      struct shard_store_handle *ret_store)
 {
     static const struct shard_store port = {.struct_size = sizeof(port),
                                             .name = "mutant",
@@ -398,8 +451,17 @@ int store_mutant_open(shard_context *context, enum store_mutation mutation, stru
                                             .commit = mutant_commit,
                                             .load = mutant_load,
                                             .list = mutant_list,
-                                            .close = mutant_close};
-    struct shard_memory_store_config config = {.struct_size = sizeof(config), .keep_records = 1000000};
+                                            .close = mutant_close,
+                                            .put_samples = mutant_put_samples,
+                                            .put_outcomes = mutant_put_outcomes,
+                                            .each_outcome = mutant_each_outcome,
+                                            .series = mutant_series};
+    struct shard_memory_store_config config = {
+        .struct_size = sizeof(config), .keep_records = 1000000, .keep_samples = 100000};
+    if (subject->keep_samples > 0 && mutation != KEEPS_EVERYTHING) {
+        config.keep_samples = config.keep_outcomes = subject->keep_samples;
+        config.keep_seconds = config.keep_outcome_seconds = subject->keep_seconds;
+    }
     struct mutant *mutant = calloc(1, sizeof(*mutant));
     mutant->mutation = mutation;
     if (shard_sink_new(context, &mutant->sink) < 0 || shard_memory_store_open(context, &config, &mutant->real) < 0) {

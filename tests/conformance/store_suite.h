@@ -26,6 +26,10 @@ struct store_subject {
     int keeps;       /* what was written is there after a close */
     int keeps_all;   /* the whole history is kept */
     int has_workers; /* give the context an offload hook */
+    int bounds_each; /* outcomes are bounded for each host and kind, not over all */
+    /** Of time series, set by checks between two opens; 0: the store's own bounds. */
+    int64_t keep_samples; /* also outcomes */
+    int64_t keep_seconds;
 };
 
 /** What a check works with: one open handle, a workflow of TASKS tasks, a clock that it can move. */

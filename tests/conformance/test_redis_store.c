@@ -85,6 +85,21 @@ static int put_samples(void *self, shard_sink *sink, shard_token token, const st
 {
     return REAL(self).port->put_samples(REAL(self).self, sink, token, samples, count);
 }
+static int put_outcomes(void *self, shard_sink *sink, shard_token token, const struct shard_outcome_row *outcomes,
+                        int32_t count)
+{
+    return REAL(self).port->put_outcomes(REAL(self).self, sink, token, outcomes, count);
+}
+static int each_outcome(void *self, int (*each)(void *each_self, const struct shard_outcome_row *outcome),
+                        void *each_self)
+{
+    return REAL(self).port->each_outcome(REAL(self).self, each, each_self);
+}
+static int series(void *self, const struct shard_series_query *query,
+                  int (*each)(void *each_self, const struct shard_series_bucket *bucket), void *each_self)
+{
+    return REAL(self).port->series(REAL(self).self, query, each, each_self);
+}
 static int list(void *self, int (*each)(void *each_self, const struct shard_run_summary *run), void *each_self)
 {
     return REAL(self).port->list(REAL(self).self, each, each_self);
@@ -107,8 +122,13 @@ static void close_handle(void *self)
 static int open_redis(struct store_subject *subject, shard_context *context, struct shard_store_handle *ret_store)
 {
     struct place *place = subject->self;
-    struct shard_redis_store_config config = {
-        .struct_size = sizeof(config), .url = place->server.url, .prefix = place->prefix, .keep_samples = 2};
+    struct shard_redis_store_config config = {.struct_size = sizeof(config),
+                                              .url = place->server.url,
+                                              .prefix = place->prefix,
+                                              .keep_samples = subject->keep_samples,
+                                              .keep_outcomes = subject->keep_samples,
+                                              .keep_seconds = subject->keep_seconds,
+                                              .keep_outcome_seconds = subject->keep_seconds};
     struct handle *handle = calloc(1, sizeof(*handle));
     handle->port = (struct shard_store){.struct_size = sizeof(handle->port),
                                         .name = "redis",
@@ -122,7 +142,10 @@ static int open_redis(struct store_subject *subject, shard_context *context, str
                                         .list = list,
                                         .close = close_handle,
                                         .fd = descriptor,
-                                        .step = step};
+                                        .step = step,
+                                        .put_outcomes = put_outcomes,
+                                        .each_outcome = each_outcome,
+                                        .series = series};
     handle->context = context;
     handle->server = &place->server;
     int status = shard_redis_store_open(context, &config, &handle->real);
@@ -156,6 +179,7 @@ int main(void)
                                     .self = &place,
                                     .shares = 1,
                                     .keeps = 1,
-                                    .keeps_all = 1};
+                                    .keeps_all = 1,
+                                    .bounds_each = 1};
     return store_suite_run(&subject, 1);
 }

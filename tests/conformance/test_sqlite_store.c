@@ -27,7 +27,12 @@ static void clean(struct store_subject *subject)
 static int open_sqlite(struct store_subject *subject, shard_context *context, struct shard_store_handle *ret_store)
 {
     const struct place *place = subject->self;
-    struct shard_sqlite_store_config config = {.struct_size = sizeof(config), .path = place->path, .keep_samples = 2};
+    struct shard_sqlite_store_config config = {.struct_size = sizeof(config),
+                                               .path = place->path,
+                                               .keep_samples = subject->keep_samples,
+                                               .keep_outcomes = subject->keep_samples,
+                                               .keep_seconds = subject->keep_seconds,
+                                               .keep_outcome_seconds = subject->keep_seconds};
     return shard_sqlite_store_open(context, &config, ret_store);
 }
 

@@ -21,7 +21,7 @@ static const struct described mutations[] = {
 
 static int open_mutant(struct store_subject *subject, shard_context *context, struct shard_store_handle *ret_store)
 {
-    return store_mutant_open(context, *(const enum store_mutation *)subject->self, ret_store);
+    return store_mutant_open(subject, context, *(const enum store_mutation *)subject->self, ret_store);
 }
 
 START_TEST(a_store_that_breaks_a_rule_is_seen)

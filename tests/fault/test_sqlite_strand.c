@@ -155,12 +155,14 @@ END_TEST
 
 static void put_samples(int count)
 {
+    static int64_t time_ns = 1000;
     struct shard_host_sample samples[40];
     ck_assert_int_le(count, 40);
     for (int i = 0; i < count; i++)
         samples[i] = (struct shard_host_sample){
             .host = i % 2 == 0 ? "even" : "odd",
-            .sample = {.struct_size = sizeof(struct shard_sample), .time_ns = 1000 + i, .cpu_share = NAN}};
+            .sample = {.struct_size = sizeof(struct shard_sample), .time_ns = time_ns + i, .cpu_share = NAN}};
+    time_ns += count;
     ck_assert_int_eq(one_store_answer(&one, one.store.port->put_samples(one.store.self, one.sink, 1, samples, count)),
                      0);
 }
@@ -193,7 +195,7 @@ START_TEST(the_newest_samples_of_each_host_are_kept)
     ck_assert_int_eq(query_integer("SELECT count(*) FROM samples"), 10);
     put_samples(40);
     ck_assert_int_eq(query_integer("SELECT count(*) FROM samples"), 16);
-    ck_assert_int_eq(query_integer("SELECT min(time_ns) FROM samples"), 1040 - 16);
+    ck_assert_int_eq(query_integer("SELECT min(time_ns) FROM samples"), 1050 - 16);
     ck_assert_int_eq(query_integer("SELECT count(*) FROM samples WHERE cpu_share IS NULL"), 16);
     reopen_keeping(3);
     put_samples(2);
@@ -201,6 +203,7 @@ START_TEST(the_newest_samples_of_each_host_are_kept)
     reopen_keeping(5);
     put_samples(20);
     ck_assert_int_eq(query_integer("SELECT count(*) FROM samples"), 10);
+    ck_assert_int_eq(query_integer("SELECT sum(samples) FROM sample_hosts"), 10);
 }
 END_TEST
 

@@ -94,6 +94,88 @@ int shard__check_lease(const char *run, const char *owner, int64_t lease_ms)
     return status;
 }
 
+static int check_tags(const struct shard_host_sample *sample)
+{
+    int status = 0;
+    if (sample->tag_count < 0 || (sample->tag_count > 0 && sample->tags == NULL))
+        return shard__fail(SHARD_EINVAL, "sample of host '%s': tags are missing", sample->host);
+    for (int32_t i = 0; status == 0 && i < sample->tag_count; i++) {
+        status = shard__check_name(sample->tags[i].run, "run");
+        if (status == 0 && (sample->tags[i].task < 0 || sample->tags[i].task >= SHARD_MAX_TASKS))
+            status = shard__fail(SHARD_EINVAL, "sample of host '%s': task id of a tag is out of range", sample->host);
+    }
+    return status;
+}
+
+int shard__check_samples(const struct shard_host_sample *samples, int32_t count)
+{
+    if (samples == NULL || count < 1)
+        return shard__fail(SHARD_EINVAL, "samples: there are none");
+    for (int32_t i = 0; i < count; i++) {
+        int status = shard__check_name(samples[i].host, "host");
+        if (status == 0 && samples[i].sample.time_ns < 0)
+            status = shard__fail(SHARD_EINVAL, "sample of host '%s': its time is negative", samples[i].host);
+        if (status == 0)
+            status = check_tags(&samples[i]);
+        if (status < 0)
+            return status;
+    }
+    return 0;
+}
+
+int shard__check_outcomes(const struct shard_outcome_row *outcomes, int32_t count)
+{
+    if (outcomes == NULL || count < 1)
+        return shard__fail(SHARD_EINVAL, "outcomes: there are none");
+    for (int32_t i = 0; i < count; i++) {
+        const struct shard_outcome_row *outcome = &outcomes[i];
+        int status = shard__check_name(outcome->run, "run");
+        if (status == 0)
+            status = shard__check_name(outcome->host, "host");
+        if (status == 0)
+            status = shard__check_name(outcome->kind, "kind");
+        if (status == 0 && (outcome->columns < 1 || outcome->columns > 4096 || outcome->values == NULL))
+            status = shard__fail(SHARD_EINVAL, "outcome %d: %d columns, expected 1 to 4096", i, outcome->columns);
+        if (status == 0 &&
+            (outcome->task < 0 || outcome->task >= SHARD_MAX_TASKS || outcome->end_ns < 0 ||
+             (int)outcome->outcome <= SHARD_OUTCOME_NONE || (int)outcome->outcome >= SHARD_OUTCOME_COUNT))
+            status = shard__fail(SHARD_EINVAL, "outcome %d: task, time or outcome is out of range", i);
+        if (status < 0)
+            return status;
+    }
+    return 0;
+}
+
+static int check_bound(const char *store, const char *what, int64_t given, int64_t standard, int64_t most,
+                       int64_t *ret_bound)
+{
+    if (given < 0 || given > most)
+        return shard__fail(SHARD_EINVAL, "%s: %s is %lld, expected 0 to %lld", store, what, (long long)given,
+                           (long long)most);
+    *ret_bound = given == 0 ? standard : given;
+    return 0;
+}
+
+int shard__check_keep(const char *store, int64_t samples, int64_t seconds, int64_t outcomes, int64_t outcome_seconds,
+                      struct shard__keep *ret_keep)
+{
+    const int64_t day = 86400, most_seconds = 36500 * day;
+    struct shard__keep keep;
+    int status = check_bound(store, "keep_samples", samples, 100000, INT32_MAX, &keep.samples);
+    if (status == 0)
+        status = check_bound(store, "keep_seconds", seconds, 30 * day, most_seconds, &keep.sample_ns);
+    if (status == 0)
+        status = check_bound(store, "keep_outcomes", outcomes, 500000, INT32_MAX, &keep.outcomes);
+    if (status == 0)
+        status = check_bound(store, "keep_outcome_seconds", outcome_seconds, 730 * day, most_seconds, &keep.outcome_ns);
+    if (status < 0)
+        return status;
+    keep.sample_ns *= 1000000000;
+    keep.outcome_ns *= 1000000000;
+    *ret_keep = keep;
+    return 0;
+}
+
 int shard__fail_held(const shard_context *context, const char *run, const char *owner, int64_t remaining_ns)
 {
     /* Rounded up: at the time that is named, the lease is over. */

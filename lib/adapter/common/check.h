@@ -17,6 +17,20 @@ int shard__check_commit(const struct shard_commit *theirs, struct shard_commit *
 /* The arguments of acquire; of renew, with any owner. */
 int shard__check_lease(const char *run, const char *owner, int64_t lease_ms);
 
+/* Samples with their tags, and outcomes: names, columns. */
+int shard__check_samples(const struct shard_host_sample *samples, int32_t count);
+int shard__check_outcomes(const struct shard_outcome_row *outcomes, int32_t count);
+
+/* How much is kept of time series: defaults put in where there is 0, SHARD_EINVAL for what makes no sense. */
+struct shard__keep {
+    int64_t samples;
+    int64_t sample_ns;
+    int64_t outcomes;
+    int64_t outcome_ns;
+};
+int shard__check_keep(const char *store, int64_t samples, int64_t seconds, int64_t outcomes, int64_t outcome_seconds,
+                      struct shard__keep *ret_keep);
+
 /* SHARD_EHELD, "lease of run 'a' is held by 'b' until 12:04:11 UTC". */
 int shard__fail_held(const shard_context *context, const char *run, const char *owner, int64_t remaining_ns);
 

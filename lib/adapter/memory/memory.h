@@ -10,6 +10,7 @@
 
 #include "base/map.h"
 #include "rows.h"
+#include "series.h"
 
 /* Operations of the current epoch that a resend is recognised by. */
 enum { SHARD__MEMORY_OPERATIONS = 1024 };
@@ -58,6 +59,7 @@ struct shard__memory_store {
     size_t run_count;
     size_t run_capacity;
     struct shard__namemap names;
+    struct shard__memory_series series;
 
     /* Of the commit that is under way, kept to be used again. */
     struct shard__memory_undo *undo;

@@ -222,6 +222,55 @@ static int list(void *self, int (*each)(void *each_self, const struct shard_run_
     return 0;
 }
 
+static int put_samples(void *self, shard_sink *sink, shard_token token, const struct shard_host_sample *samples,
+                       int32_t count)
+{
+    struct shard__memory_store *store = self;
+    shard__clear_error();
+    int status = shard__check_samples(samples, count);
+    if (status < 0)
+        return status;
+    pthread_mutex_lock(&store->mutex);
+    status = shard__memory_keep_samples(&store->series, samples, count);
+    pthread_mutex_unlock(&store->mutex);
+    return status < 0 ? status : shard_sink_store_answered(sink, token, 0, 0, NULL, NULL);
+}
+
+static int put_outcomes(void *self, shard_sink *sink, shard_token token, const struct shard_outcome_row *outcomes,
+                        int32_t count)
+{
+    struct shard__memory_store *store = self;
+    shard__clear_error();
+    int status = shard__check_outcomes(outcomes, count);
+    if (status < 0)
+        return status;
+    pthread_mutex_lock(&store->mutex);
+    status = shard__memory_keep_outcomes(&store->series, sink, token, outcomes, count);
+    pthread_mutex_unlock(&store->mutex);
+    return status;
+}
+
+static int each_outcome(void *self, int (*each)(void *each_self, const struct shard_outcome_row *outcome),
+                        void *each_self)
+{
+    struct shard__memory_store *store = self;
+    shard__clear_error();
+    pthread_mutex_lock(&store->mutex);
+    int status = shard__memory_each_outcome(&store->series, each, each_self);
+    pthread_mutex_unlock(&store->mutex);
+    return status;
+}
+
+static int read_series(void *self, const struct shard_series_query *query, shard__series_each each, void *each_self)
+{
+    struct shard__memory_store *store = self;
+    shard__clear_error();
+    pthread_mutex_lock(&store->mutex);
+    int status = shard__memory_read_series(&store->series, query, each, each_self);
+    pthread_mutex_unlock(&store->mutex);
+    return status;
+}
+
 static void close_store(void *self)
 {
     struct shard__memory_store *store = self;
@@ -232,37 +281,46 @@ static void close_store(void *self)
     shard__namemap_free(context, &store->names);
     shard__release(context, store->undo, store->undo_capacity * sizeof(*store->undo));
     shard__release(context, store->wide_copies, store->wide_copy_capacity * sizeof(*store->wide_copies));
+    shard__memory_free_series(&store->series);
     pthread_mutex_destroy(&store->mutex);
     shard__release(context, store, sizeof(*store));
 }
 
+#define RUNS_OF_PORT                                                                                              \
+    .struct_size = sizeof(struct shard_store), .name = "memory", .create = create_run, .acquire = acquire,        \
+    .renew = renew, .release = release, .commit = shard__memory_commit, .load = shard__memory_load, .list = list, \
+    .close = close_store
+
+/* Whoever keeps no series need not be given any. */
+static const struct shard_store port_of_runs = {RUNS_OF_PORT};
+static const struct shard_store port_with_series = {RUNS_OF_PORT, .put_samples = put_samples,
+                                                    .put_outcomes = put_outcomes, .each_outcome = each_outcome,
+                                                    .series = read_series};
+
 int shard_memory_store_open(shard_context *context, const struct shard_memory_store_config *config,
                             struct shard_store_handle *ret_store)
 {
-    static const struct shard_store port = {.struct_size = sizeof(port),
-                                            .name = "memory",
-                                            .create = create_run,
-                                            .acquire = acquire,
-                                            .renew = renew,
-                                            .release = release,
-                                            .commit = shard__memory_commit,
-                                            .load = shard__memory_load,
-                                            .list = list,
-                                            .close = close_store};
     shard__clear_error();
     struct shard_memory_store_config ours = {0};
+    struct shard__keep keep = {0};
     int status = config == NULL ? 0 : shard__take_struct(&ours, sizeof(ours), config, "memory store config");
+    if (status == 0)
+        status = shard__check_keep("memory store", ours.keep_samples, ours.keep_seconds, ours.keep_outcomes,
+                                   ours.keep_outcome_seconds, &keep);
+    if (status == 0 && ours.keep_records < 0)
+        status = shard__fail(SHARD_EINVAL, "memory store: keep_records is %lld, expected 0 or more",
+                             (long long)ours.keep_records);
     if (status < 0)
         return status;
-    if (ours.keep_records < 0)
-        return shard__fail(SHARD_EINVAL, "memory store: keep_records is %lld, expected 0 or more",
-                           (long long)ours.keep_records);
     struct shard__memory_store *store = shard__zalloc(context, sizeof(*store));
     if (store == NULL)
         return SHARD_ENOMEM;
+    int has_series = ours.keep_samples > 0 || ours.keep_outcomes > 0;
     store->context = context;
     store->keep = ours.keep_records;
+    store->series.context = context;
+    store->series.keep = keep;
     pthread_mutex_init(&store->mutex, NULL);
-    *ret_store = (struct shard_store_handle){.port = &port, .self = store};
+    *ret_store = (struct shard_store_handle){.port = has_series ? &port_with_series : &port_of_runs, .self = store};
     return 0;
 }

@@ -14,6 +14,7 @@
 #include <sys/un.h>
 #include <unistd.h>
 
+#include "adapter/common/check.h"
 #include "base/context.h"
 #include "base/error.h"
 
@@ -70,9 +71,9 @@ static int read_password(struct shard__redis_store *store, const char *path)
 static int check_config(const struct shard_redis_store_config *config)
 {
     if (config->port < 0 || config->port > 65535 || config->db < 0 || config->wait_replicas < 0 ||
-        config->wait_ms < 0 || config->timeout_ms < 0 || config->keep_samples < 0)
-        return shard__fail(SHARD_EINVAL, "redis store: port, db, wait_replicas, wait_ms, timeout_ms or keep_samples is "
-                                         "out of range");
+        config->wait_ms < 0 || config->timeout_ms < 0)
+        return shard__fail(SHARD_EINVAL, "redis store: port, db, wait_replicas, wait_ms or timeout_ms is out of "
+                                         "range");
     if (config->prefix != NULL &&
         (config->prefix[0] == '\0' || strlen(config->prefix) > 100 || strpbrk(config->prefix, "{}") != NULL))
         return shard__fail(SHARD_EINVAL, "redis store: prefix '%s' is empty, longer than 100 bytes or has braces",
@@ -132,8 +133,8 @@ static int take_config(struct shard__redis_store *store, const struct shard_redi
     store->wait_ms = config->wait_ms == 0 ? 1000 : config->wait_ms;
     store->waitaof = config->waitaof;
     store->timeout_ns = (config->timeout_ms == 0 ? 30000 : config->timeout_ms) * INT64_C(1000000);
-    store->keep_samples = config->keep_samples == 0 ? 100000 : config->keep_samples;
-    return 0;
+    return shard__check_keep("redis store", config->keep_samples, config->keep_seconds, config->keep_outcomes,
+                             config->keep_outcome_seconds, &store->keep);
 }
 
 static int open_descriptors(struct shard__redis_store *store)

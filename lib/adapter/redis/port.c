@@ -241,4 +241,7 @@ const struct shard_store shard__redis_port = {.struct_size = sizeof(shard__redis
                                               .list = shard__redis_list,
                                               .close = close_store,
                                               .fd = descriptor,
-                                              .step = shard__redis_step};
+                                              .step = shard__redis_step,
+                                              .put_outcomes = shard__redis_put_outcomes,
+                                              .each_outcome = shard__redis_each_outcome,
+                                              .series = shard__redis_series};

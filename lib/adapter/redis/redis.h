@@ -18,6 +18,7 @@
 
 #include <shard/store.h>
 
+#include "adapter/common/check.h"
 #include "adapter/common/image.h"
 #include "base/bytes.h"
 #include "base/map.h"
@@ -31,6 +32,7 @@ enum shard__redis_script_id {
     SHARD__REDIS_COMMIT,
     SHARD__REDIS_LOAD,
     SHARD__REDIS_SAMPLES,
+    SHARD__REDIS_OUTCOMES,
     SHARD__REDIS_SCRIPT_COUNT
 };
 
@@ -159,7 +161,7 @@ struct shard__redis_store {
     char *host, *unix_socket, *user, *password, *prefix;
     int32_t port, db, wait_replicas, wait_ms, waitaof;
     int64_t timeout_ns;
-    int64_t keep_samples;
+    struct shard__keep keep;
     char handle[33]; /* random: tells this handle from every other */
     uint64_t calls_made;
     uint64_t random;
@@ -269,6 +271,17 @@ int shard__redis_unpack_begin(struct shard__redis_unpack *unpack, const char *ru
 /* 1 with a record, whose detail points into the bytes; 0 at the end; SHARD_ECORRUPT. */
 int shard__redis_unpack_record(struct shard__redis_unpack *unpack, struct shard_record *ret_record);
 
+/* Outcomes: whole for each_outcome, short for histories. Little-endian numbers, and text with its length in front. */
+void shard__redis_pack_outcome(struct shard__bytes *bytes, const struct shard_outcome_row *row);
+void shard__redis_pack_short(struct shard__bytes *bytes, const struct shard_outcome_row *row);
+/* Texts and values are put into `room`, which the row points to. 0, SHARD_ECORRUPT, SHARD_EVERSION or SHARD_ENOMEM. */
+int shard__redis_unpack_outcome(const char *bytes, size_t size, struct shard__bytes *room,
+                                struct shard_outcome_row *ret_row);
+int shard__redis_unpack_short(const char *bytes, size_t size, struct shard_outcome_row *ret_row);
+enum { SHARD__REDIS_SAMPLE = 80 };
+void shard__redis_pack_sample(const struct shard_sample *sample, unsigned char ret_bytes[SHARD__REDIS_SAMPLE]);
+int shard__redis_unpack_sample(const char *bytes, size_t size, int64_t time_ns, struct shard_sample *ret_sample);
+
 /* ---- commit.c, load.c, runs.c, samples.c, url.c ---- */
 int shard__redis_build_commit(struct shard__redis_store *store, struct shard__redis_call *call,
                               const struct shard_commit *commit);
@@ -278,6 +291,20 @@ int shard__redis_create(void *self, shard_sink *sink, shard_token token, const s
 int shard__redis_list(void *self, int (*each)(void *each_self, const struct shard_run_summary *run), void *each_self);
 int shard__redis_put_samples(void *self, shard_sink *sink, shard_token token, const struct shard_host_sample *samples,
                              int32_t count);
+int shard__redis_put_outcomes(void *self, shard_sink *sink, shard_token token, const struct shard_outcome_row *outcomes,
+                              int32_t count);
+int shard__redis_each_outcome(void *self, int (*each)(void *each_self, const struct shard_outcome_row *outcome),
+                              void *each_self);
+int shard__redis_series(void *self, const struct shard_series_query *query,
+                        int (*each)(void *each_self, const struct shard_series_bucket *bucket), void *each_self);
+/* Sends a call of the store's own and waits for the end of it: 0 or its code. `done` is the call's until then. */
+int shard__redis_await(struct shard__redis_store *store, struct shard__redis_call *call, int *done);
+/* A key of the time series: "{prefix:}:samples<suffix><name>". */
+void shard__redis_series_key(const struct shard__redis_store *store, struct shard__redis_command *command,
+                             const char *suffix, const char *name);
+/* Begins a script of the time series. */
+void shard__redis_series_script(const struct shard__redis_store *store, struct shard__redis_command *command,
+                                enum shard__redis_script_id script);
 /* Steps until *done is not 0 or the time is over. */
 void shard__redis_pump(struct shard__redis_store *store, const int *done, int64_t for_ns);
 void shard__redis_free(struct shard__redis_store *store);

@@ -1,13 +1,32 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Samples of hosts: a stream for each, trimmed by count as it grows, in one slot with the others. */
+/* Samples of hosts: a stream for each, trimmed by count and age as it grows, in one slot with all time series. */
 
 #include "redis.h"
 
 #include <stdio.h>
-#include <string.h>
 
 #include "base/error.h"
-#include "base/name.h"
+
+/* Below this a stream is trimmed exactly; above, where that costs the server least. */
+enum { EXACT = 1000 };
+
+void shard__redis_series_key(const struct shard__redis_store *store, struct shard__redis_command *command,
+                             const char *suffix, const char *name)
+{
+    char rest[2 * SHARD_MAX_NAME_BYTES];
+    snprintf(rest, sizeof(rest), "samples%s%s", suffix, name);
+    shard__redis_key(store, command, "", rest);
+}
+
+void shard__redis_series_script(const struct shard__redis_store *store, struct shard__redis_command *command,
+                                enum shard__redis_script_id script)
+{
+    command->script = (int32_t)script;
+    shard__redis_text(command, "EVALSHA");
+    shard__redis_text(command, shard__redis_scripts[script].sha1);
+    shard__redis_number(command, 1);
+    shard__redis_series_key(store, command, "", "");
+}
 
 static void take_last(struct shard__redis_store *store, struct shard__redis_call *call, redisReply *reply)
 {
@@ -15,28 +34,23 @@ static void take_last(struct shard__redis_store *store, struct shard__redis_call
     shard__redis_end(store, call, 0);
 }
 
-static void put_sample(struct shard__redis_store *store, struct shard__redis_command *command,
-                       const struct shard_host_sample *host_sample)
+static void put_sample(struct shard__redis_command *command, const struct shard_host_sample *host_sample)
 {
     const struct shard_sample *sample = &host_sample->sample;
-    const double values[] = {sample->cpu_share,
-                             sample->memory_share,
-                             sample->disk_share,
-                             sample->io_bytes_per_second,
-                             sample->network_bytes_per_second,
-                             sample->cpu_pressure,
-                             sample->memory_pressure,
-                             sample->io_pressure,
-                             sample->load,
-                             sample->temperature_celsius};
-    char text[512];
-    int length = 0;
-    for (size_t i = 0; i < sizeof(values) / sizeof(values[0]); i++)
-        length += snprintf(text + length, sizeof(text) - (size_t)length, "%s%.9g", i == 0 ? "" : " ", values[i]);
+    unsigned char values[SHARD__REDIS_SAMPLE];
+    char task[SHARD_MAX_NAME_BYTES + 32];
+    shard__redis_pack_sample(sample, values);
     shard__redis_text(command, host_sample->host);
-    shard__redis_number(command, sample->time_ns);
-    shard__redis_arg(command, text, (size_t)length);
-    (void)store;
+    shard__redis_number(command, sample->time_ns / 1000000);
+    shard__redis_number(command, sample->time_ns % 1000000 + 1); /* 0-0 is no id */
+    shard__redis_arg(command, values, sizeof(values));
+    shard__redis_number(command, host_sample->tag_count);
+    for (int32_t i = 0; i < host_sample->tag_count; i++) {
+        snprintf(task, sizeof(task), "%d:%s", host_sample->tags[i].task, host_sample->tags[i].run);
+        shard__redis_text(command, task);
+        shard__redis_number(command, host_sample->tags[i].attempt);
+        shard__redis_number(command, sample->time_ns);
+    }
 }
 
 int shard__redis_put_samples(void *self, shard_sink *sink, shard_token token, const struct shard_host_sample *samples,
@@ -44,24 +58,17 @@ int shard__redis_put_samples(void *self, shard_sink *sink, shard_token token, co
 {
     struct shard__redis_store *store = self;
     shard__clear_error();
-    if (samples == NULL || count < 1)
-        return shard__fail(SHARD_EINVAL, "samples: there are none");
-    for (int32_t i = 0; i < count; i++) {
-        int status = shard__check_name(samples[i].host, "host");
-        if (status < 0)
-            return status;
-    }
+    int status = shard__check_samples(samples, count);
+    if (status < 0)
+        return status;
     struct shard__redis_call *call = shard__redis_call_new(store, sink, token, "", take_last);
     if (call == NULL)
         return SHARD_ENOMEM;
-    struct shard__redis_command *command = &call->command;
-    command->script = SHARD__REDIS_SAMPLES;
-    shard__redis_text(command, "EVALSHA");
-    shard__redis_text(command, shard__redis_scripts[SHARD__REDIS_SAMPLES].sha1);
-    shard__redis_number(command, 1);
-    shard__redis_key(store, command, "", "samples");
-    shard__redis_number(command, store->keep_samples);
+    shard__redis_series_script(store, &call->command, SHARD__REDIS_SAMPLES);
+    shard__redis_number(&call->command, store->keep.samples);
+    shard__redis_number(&call->command, store->keep.sample_ns / 1000000);
+    shard__redis_text(&call->command, store->keep.samples < EXACT ? "=" : "~");
     for (int32_t i = 0; i < count; i++)
-        put_sample(store, command, &samples[i]);
+        put_sample(&call->command, &samples[i]);
     return shard__redis_submit(store, call);
 }

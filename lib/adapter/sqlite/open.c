@@ -221,10 +221,8 @@ static int check_config(const struct shard_sqlite_store_config *theirs, struct s
         return status;
     if (ret_config->path == NULL || ret_config->path[0] == '\0')
         return shard__fail(SHARD_EINVAL, "sqlite store: path is missing");
-    if (ret_config->keep_samples < 0 || ret_config->keep_samples > INT32_MAX || ret_config->busy_timeout_ms < 0)
-        return shard__fail(SHARD_EINVAL, "sqlite store: keep_samples or busy_timeout_ms is out of range");
-    if (ret_config->keep_samples == 0)
-        ret_config->keep_samples = DEFAULT_KEEP_SAMPLES;
+    if (ret_config->busy_timeout_ms < 0)
+        return shard__fail(SHARD_EINVAL, "sqlite store: busy_timeout_ms is out of range");
     if (ret_config->busy_timeout_ms == 0)
         ret_config->busy_timeout_ms = DEFAULT_BUSY_TIMEOUT_MS;
     return 0;
@@ -235,8 +233,12 @@ int shard_sqlite_store_open(shard_context *context, const struct shard_sqlite_st
 {
     shard__clear_error();
     struct shard_sqlite_store_config config;
+    struct shard__keep keep;
     int64_t bytes = 0;
     int status = check_config(theirs, &config);
+    if (status == 0)
+        status = shard__check_keep("sqlite store", config.keep_samples, config.keep_seconds, config.keep_outcomes,
+                                   config.keep_outcome_seconds, &keep);
     if (status < 0)
         return status;
     struct shard__sqlite_store *store = shard__zalloc(context, sizeof(*store));
@@ -244,7 +246,7 @@ int shard_sqlite_store_open(shard_context *context, const struct shard_sqlite_st
         return SHARD_ENOMEM;
     store->context = context;
     store->is_read_only = config.read_only != 0;
-    store->keep_samples = config.keep_samples;
+    store->keep = keep;
     store->busy_timeout_ms = config.busy_timeout_ms;
     store->pid = getpid();
     store->lease_fd = -1;

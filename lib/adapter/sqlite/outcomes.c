@@ -9,7 +9,7 @@
 #include "base/alloc.h"
 #include "base/error.h"
 
-enum { MOST_KEPT = 500000, MOST_COLUMNS = 4096 };
+enum { MOST_COLUMNS = 4096 };
 
 static void bind_double(sqlite3_stmt *statement, int index, double value)
 {
@@ -40,17 +40,27 @@ static int put(struct shard__sqlite_store *store, const struct shard_outcome_row
     return shard__sqlite_run(store, statement, "cannot write an outcome");
 }
 
+static int cut(struct shard__sqlite_store *store, enum shard__statement which, int64_t bound)
+{
+    sqlite3_stmt *statement;
+    int status = shard__sqlite_statement(store, which, &statement);
+    if (status < 0)
+        return status;
+    sqlite3_bind_int64(statement, 1, bound);
+    return shard__sqlite_run(store, statement, "cannot write an outcome");
+}
+
 int shard__sqlite_put_outcomes(struct shard__sqlite_store *store, const struct shard__job *job)
 {
     int status = 0;
     for (int32_t i = 0; status == 0 && i < job->count; i++)
         status = put(store, &job->outcomes[i]);
-    int64_t last = sqlite3_last_insert_rowid(store->db) - MOST_KEPT;
-    sqlite3_stmt *statement;
-    if (status < 0 || last <= 0 || (status = shard__sqlite_statement(store, SHARD__SQL_CUT_OUTCOMES, &statement)) < 0)
-        return status;
-    sqlite3_bind_int64(statement, 1, last);
-    return shard__sqlite_run(store, statement, "cannot write an outcome");
+    int64_t last = sqlite3_last_insert_rowid(store->db) - store->keep.outcomes;
+    if (status == 0)
+        status = cut(store, SHARD__SQL_CUT_OLD_OUTCOMES, job->outcomes[job->count - 1].end_ns - store->keep.outcome_ns);
+    if (status == 0 && last > 0)
+        status = cut(store, SHARD__SQL_CUT_OUTCOMES, last);
+    return status;
 }
 
 static const char *column_text(sqlite3_stmt *statement, int column)

@@ -188,30 +188,35 @@ static int commit(void *self, shard_sink *sink, shard_token token, const struct 
     return shard__sqlite_submit(store, job);
 }
 
-static int check_samples(const struct shard_host_sample *samples, int32_t count, size_t *ret_bytes)
+static size_t room_for_samples(const struct shard_host_sample *samples, int32_t count)
 {
-    if (samples == NULL || count < 1)
-        return shard__fail(SHARD_EINVAL, "samples: there are none");
     size_t bytes = room_for((size_t)count * sizeof(*samples));
     for (int32_t i = 0; i < count; i++) {
-        int status = shard__check_name(samples[i].host, "host");
-        if (status < 0)
-            return status;
-        bytes += room_for(strlen(samples[i].host) + 1);
+        bytes +=
+            room_for(strlen(samples[i].host) + 1) + room_for((size_t)samples[i].tag_count * sizeof(*samples->tags));
+        for (int32_t tag = 0; tag < samples[i].tag_count; tag++)
+            bytes += room_for(strlen(samples[i].tags[tag].run) + 1);
     }
-    *ret_bytes = bytes;
-    return 0;
+    return bytes;
+}
+
+static void pack_sample(struct packer *packer, struct shard_host_sample *sample)
+{
+    sample->host = pack_text(packer, sample->host, strlen(sample->host));
+    struct shard_sample_tag *tags = pack(packer, sample->tags, (size_t)sample->tag_count * sizeof(*tags));
+    for (int32_t tag = 0; tag < sample->tag_count; tag++)
+        tags[tag].run = pack_text(packer, tags[tag].run, strlen(tags[tag].run));
+    sample->tags = tags;
 }
 
 static int put_samples(void *self, shard_sink *sink, shard_token token, const struct shard_host_sample *samples,
                        int32_t count)
 {
     struct shard__sqlite_store *store = self;
-    size_t more = 0;
     struct packer packer;
     int status = check_handle(store, 1);
     if (status == 0)
-        status = check_samples(samples, count, &more);
+        status = shard__check_samples(samples, count);
     if (status < 0)
         return status;
     pthread_mutex_lock(&store->mutex);
@@ -222,13 +227,14 @@ static int put_samples(void *self, shard_sink *sink, shard_token token, const st
                    store->path, count);
         return shard_sink_store_answered(sink, token, 0, 0, NULL, NULL);
     }
-    struct shard__job *job = new_job(store, SHARD__JOB_SAMPLES, sink, token, "", more, &packer);
+    struct shard__job *job =
+        new_job(store, SHARD__JOB_SAMPLES, sink, token, "", room_for_samples(samples, count), &packer);
     if (job == NULL)
         return SHARD_ENOMEM;
     job->count = count;
     job->samples = pack(&packer, samples, (size_t)count * sizeof(*samples));
     for (int32_t i = 0; i < count; i++)
-        job->samples[i].host = pack_text(&packer, samples[i].host, strlen(samples[i].host));
+        pack_sample(&packer, &job->samples[i]);
     return shard__sqlite_submit(store, job);
 }
 
@@ -238,40 +244,20 @@ static size_t room_for_outcome(const struct shard_outcome_row *outcome)
            room_for(strlen(outcome->host) + 1) + room_for(strlen(outcome->kind) + 1);
 }
 
-static int check_outcomes(const struct shard_outcome_row *outcomes, int32_t count, size_t *ret_bytes)
-{
-    if (outcomes == NULL || count < 1)
-        return shard__fail(SHARD_EINVAL, "outcomes: there are none");
-    size_t bytes = room_for((size_t)count * sizeof(*outcomes));
-    for (int32_t i = 0; i < count; i++) {
-        const struct shard_outcome_row *outcome = &outcomes[i];
-        int status = shard__check_name(outcome->run, "run");
-        if (status == 0)
-            status = shard__check_name(outcome->host, "host");
-        if (status == 0)
-            status = shard__check_name(outcome->kind, "kind");
-        if (status == 0 && (outcome->columns < 1 || outcome->columns > 4096 || outcome->values == NULL))
-            status = shard__fail(SHARD_EINVAL, "outcome %d: %d columns, expected 1 to 4096", i, outcome->columns);
-        if (status < 0)
-            return status;
-        bytes += room_for_outcome(outcome);
-    }
-    *ret_bytes = bytes;
-    return 0;
-}
-
 /* They go the way of samples: behind every commit. */
 static int put_outcomes(void *self, shard_sink *sink, shard_token token, const struct shard_outcome_row *outcomes,
                         int32_t count)
 {
     struct shard__sqlite_store *store = self;
-    size_t more = 0;
     struct packer packer;
     int status = check_handle(store, 1);
     if (status == 0)
-        status = check_outcomes(outcomes, count, &more);
+        status = shard__check_outcomes(outcomes, count);
     if (status < 0)
         return status;
+    size_t more = room_for((size_t)count * sizeof(*outcomes));
+    for (int32_t i = 0; i < count; i++)
+        more += room_for_outcome(&outcomes[i]);
     struct shard__job *job = new_job(store, SHARD__JOB_SAMPLES, sink, token, "", more, &packer);
     if (job == NULL)
         return SHARD_ENOMEM;
@@ -299,4 +285,5 @@ const struct shard_store shard__sqlite_port = {.struct_size = sizeof(shard__sqli
                                                .list = shard__sqlite_list,
                                                .close = shard__sqlite_close,
                                                .put_outcomes = put_outcomes,
-                                               .each_outcome = shard__sqlite_each_outcome};
+                                               .each_outcome = shard__sqlite_each_outcome,
+                                               .series = shard__sqlite_series};

@@ -60,8 +60,36 @@ static const char version_2[] =
     " attempt INTEGER NOT NULL, outcome INTEGER NOT NULL, start_ns INTEGER NOT NULL, end_ns INTEGER NOT NULL,"
     " seconds REAL, p_fail REAL, schema_hash INTEGER NOT NULL, row BLOB NOT NULL) STRICT;";
 
+/* Samples by host and time instead of a ring, so that a range of time is a range of keys; when attempts were on hosts;
+ * and outcomes by what a history is of. */
+static const char version_3[] =
+    "CREATE TABLE series_hosts("
+    " id INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE, samples INTEGER NOT NULL, newest_ns INTEGER NOT NULL) STRICT;"
+    "CREATE TABLE series("
+    " host INTEGER NOT NULL, time_ns INTEGER NOT NULL, cpu_share REAL, memory_share REAL, disk_share REAL,"
+    " io_bytes_per_second REAL, network_bytes_per_second REAL, cpu_pressure REAL, memory_pressure REAL,"
+    " io_pressure REAL, load REAL, temperature_celsius REAL, PRIMARY KEY(host, time_ns)) STRICT, WITHOUT ROWID;"
+    "INSERT OR IGNORE INTO series SELECT key >> 32, time_ns, cpu_share, memory_share, disk_share, io_bytes_per_second,"
+    " network_bytes_per_second, cpu_pressure, memory_pressure, io_pressure, load, temperature_celsius FROM samples"
+    " WHERE time_ns >= 0;"
+    "INSERT INTO series_hosts SELECT id, name, (SELECT count(*) FROM series WHERE host = id),"
+    " (SELECT coalesce(max(time_ns), -1) FROM series WHERE host = id) FROM sample_hosts;"
+    "DROP TABLE samples;"
+    "DROP TABLE sample_hosts;"
+    "ALTER TABLE series RENAME TO samples;"
+    "ALTER TABLE series_hosts RENAME TO sample_hosts;"
+    /* An attempt was on its host from its first tagged sample to its last. */
+    "CREATE TABLE spans("
+    " run TEXT NOT NULL, task INTEGER NOT NULL, attempt INTEGER NOT NULL, host INTEGER NOT NULL,"
+    " first_ns INTEGER NOT NULL, last_ns INTEGER NOT NULL, PRIMARY KEY(run, task, attempt, host))"
+    " STRICT, WITHOUT ROWID;"
+    "CREATE INDEX spans_of_hosts ON spans(host, last_ns);"
+    "CREATE INDEX outcomes_of_hosts ON outcomes(host, end_ns);"
+    "CREATE INDEX outcomes_of_kinds ON outcomes(kind, end_ns);"
+    "CREATE INDEX outcomes_of_tasks ON outcomes(run, task, end_ns);";
+
 /* steps[n] leads from version n to n + 1. */
-static const char *const steps[] = {version_1, version_2};
+static const char *const steps[] = {version_1, version_2, version_3};
 enum { NEWEST = sizeof(steps) / sizeof(steps[0]) };
 
 static int keep_integer(void *self, int count, char **values, char **names)

@@ -15,6 +15,8 @@
 
 #include <shard/store.h>
 
+#include "adapter/common/check.h"
+
 /* Keys of rows put the run in front, so that a run's rows lie together and an integer finds one. */
 enum { SHARD__TASK_KEY_BITS = 32, SHARD__RECORD_KEY_BITS = 40 };
 
@@ -52,10 +54,19 @@ enum shard__statement {
     SHARD__SQL_ADD_SAMPLE_HOST,
     SHARD__SQL_CHANGE_SAMPLE_HOST,
     SHARD__SQL_CUT_SAMPLES,
+    SHARD__SQL_CUT_OLD_SAMPLES,
+    SHARD__SQL_CUT_SPANS,
     SHARD__SQL_PUT_SAMPLE,
+    SHARD__SQL_PUT_SPAN,
     SHARD__SQL_PUT_OUTCOME,
     SHARD__SQL_CUT_OUTCOMES,
+    SHARD__SQL_CUT_OLD_OUTCOMES,
     SHARD__SQL_GET_OUTCOMES,
+    SHARD__SQL_GET_SAMPLES,
+    SHARD__SQL_GET_SPANS,
+    SHARD__SQL_OUTCOMES_OF_HOST,
+    SHARD__SQL_OUTCOMES_OF_KIND,
+    SHARD__SQL_OUTCOMES_OF_TASK,
     SHARD__STATEMENT_COUNT
 };
 
@@ -107,7 +118,7 @@ struct shard__sqlite_store {
     char *real_path; /* as SQLite gets it */
     int is_read_only;
     int32_t busy_timeout_ms;
-    int64_t keep_samples;
+    struct shard__keep keep;
     pid_t pid;
     char boot_id[64];
 
@@ -194,6 +205,10 @@ int shard__sqlite_each_outcome(void *self, int (*each)(void *each_self, const st
 /* samples.c */
 /* Writes the samples of a list of jobs in one transaction that is not waited for. */
 int shard__sqlite_put_samples(struct shard__sqlite_store *store, const struct shard__job *jobs);
+
+/* series.c */
+int shard__sqlite_series(void *self, const struct shard_series_query *query,
+                         int (*each)(void *each_self, const struct shard_series_bucket *bucket), void *each_self);
 
 /* strand.c */
 /* Queues a job and sees to it that it is done; 0, or a negative code when it is not (the job is freed). */

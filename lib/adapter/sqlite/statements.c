@@ -65,21 +65,42 @@ static const char *const texts[] = {
         " FROM records WHERE key BETWEEN ?1 AND ?2 ORDER BY key",
     [SHARD__SQL_LIST_RUNS] = "SELECT name, workflow_name, owner, state, created_ns, updated_ns, epoch, task_count"
                              " FROM runs ORDER BY id DESC",
-    [SHARD__SQL_FIND_SAMPLE_HOST] = "SELECT id, next, slots FROM sample_hosts WHERE name = ?1",
-    [SHARD__SQL_ADD_SAMPLE_HOST] = "INSERT INTO sample_hosts(name, next, slots) VALUES(?1, 0, ?2)",
-    [SHARD__SQL_CHANGE_SAMPLE_HOST] = "UPDATE sample_hosts SET next = ?2, slots = ?3 WHERE id = ?1",
-    [SHARD__SQL_CUT_SAMPLES] = "DELETE FROM samples WHERE key BETWEEN ?1 AND ?2",
+    [SHARD__SQL_FIND_SAMPLE_HOST] = "SELECT id, samples, newest_ns FROM sample_hosts WHERE name = ?1",
+    [SHARD__SQL_ADD_SAMPLE_HOST] = "INSERT INTO sample_hosts(name, samples, newest_ns) VALUES(?1, 0, -1)",
+    [SHARD__SQL_CHANGE_SAMPLE_HOST] = "UPDATE sample_hosts SET samples = ?2, newest_ns = ?3 WHERE id = ?1",
+    [SHARD__SQL_CUT_SAMPLES] =
+        "DELETE FROM samples WHERE host = ?1 AND time_ns <= (SELECT time_ns FROM samples WHERE host = ?1"
+        " ORDER BY time_ns DESC LIMIT 1 OFFSET ?2)",
+    [SHARD__SQL_CUT_OLD_SAMPLES] = "DELETE FROM samples WHERE host = ?1 AND time_ns < ?2",
+    [SHARD__SQL_CUT_SPANS] = "DELETE FROM spans WHERE host = ?1 AND last_ns <"
+                             " (SELECT min(time_ns) FROM samples WHERE host = ?1)",
     [SHARD__SQL_PUT_SAMPLE] =
-        "INSERT OR REPLACE INTO samples(key, time_ns, cpu_share, memory_share, disk_share, io_bytes_per_second,"
+        "INSERT INTO samples(host, time_ns, cpu_share, memory_share, disk_share, io_bytes_per_second,"
         " network_bytes_per_second, cpu_pressure, memory_pressure, io_pressure, load, temperature_celsius)"
         " VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12)",
+    [SHARD__SQL_PUT_SPAN] = "INSERT INTO spans(run, task, attempt, host, first_ns, last_ns)"
+                            " VALUES(?1, ?2, ?3, ?4, ?5, ?5) ON CONFLICT DO UPDATE SET last_ns = ?5",
     [SHARD__SQL_PUT_OUTCOME] =
         "INSERT INTO outcomes(run, host, kind, task, attempt, outcome, start_ns, end_ns, seconds, p_fail, schema_hash,"
         " row) VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12)",
     [SHARD__SQL_CUT_OUTCOMES] = "DELETE FROM outcomes WHERE id <= ?1",
+    /* The oldest are looked at a few at a time: what came late keeps what is behind it a little longer. */
+    [SHARD__SQL_CUT_OLD_OUTCOMES] =
+        "DELETE FROM outcomes WHERE id IN (SELECT id FROM outcomes ORDER BY id LIMIT 256) AND end_ns < ?1",
     [SHARD__SQL_GET_OUTCOMES] =
         "SELECT run, host, kind, task, attempt, outcome, start_ns, end_ns, seconds, p_fail, schema_hash, row"
         " FROM outcomes ORDER BY start_ns, id",
+    [SHARD__SQL_GET_SAMPLES] =
+        "SELECT time_ns, cpu_share, memory_share, disk_share, io_bytes_per_second, network_bytes_per_second,"
+        " cpu_pressure, memory_pressure, io_pressure, load, temperature_celsius"
+        " FROM samples WHERE host = ?1 AND time_ns BETWEEN ?2 AND ?3 ORDER BY time_ns",
+    [SHARD__SQL_GET_SPANS] = "SELECT host, first_ns, last_ns FROM spans WHERE run = ?1 AND task = ?2",
+    [SHARD__SQL_OUTCOMES_OF_HOST] =
+        "SELECT end_ns, outcome, seconds, p_fail FROM outcomes WHERE host = ?1 AND end_ns BETWEEN ?3 AND ?4",
+    [SHARD__SQL_OUTCOMES_OF_KIND] =
+        "SELECT end_ns, outcome, seconds, p_fail FROM outcomes WHERE kind = ?1 AND end_ns BETWEEN ?3 AND ?4",
+    [SHARD__SQL_OUTCOMES_OF_TASK] = "SELECT end_ns, outcome, seconds, p_fail FROM outcomes"
+                                    " WHERE run = ?1 AND task = ?2 AND end_ns BETWEEN ?3 AND ?4",
 };
 _Static_assert(sizeof(texts) / sizeof(texts[0]) == SHARD__STATEMENT_COUNT, "a text for each statement");
 

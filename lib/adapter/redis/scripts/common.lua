@@ -29,3 +29,13 @@ local function no_lease(epoch, held, owner, wanted)
     if epoch == wanted and held == '1' then return nil end
     return {'fenced', epoch, owner}
 end
+
+-- Drops the keys that an index by time has longest, until as many as `keep` are left.
+local function trim_index(index, keep)
+    local over = call('ZCARD', index) - keep
+    while over > 0 do
+        local oldest = call('ZPOPMIN', index, math.min(over, 100))
+        for i = 1, #oldest, 2 do call('DEL', oldest[i]) end
+        over = over - 100
+    end
+end
