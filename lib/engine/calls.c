@@ -126,6 +126,31 @@ int shard__call_release(struct shard_engine *engine, int32_t id)
                     engine->store.release(engine->store_self, engine->sink, token, member->run->name, member->epoch));
 }
 
+/* Gives the samples their tags: those of runs that are still there. Without memory they have none. */
+static struct shard_sample_tag *tag_samples(struct shard_engine *engine, size_t *ret_size)
+{
+    size_t size = (size_t)engine->tag_count * sizeof(struct shard_sample_tag);
+    struct shard_sample_tag *tags = size == 0 ? NULL : shard__realloc(engine->context, NULL, 0, size);
+    int32_t from = 0, to = 0;
+    for (int32_t i = 0; i < engine->sample_count; i++) {
+        struct shard_host_sample *sample = &engine->samples[i];
+        int32_t count = sample->tag_count;
+        sample->tags = tags == NULL ? NULL : tags + to;
+        sample->tag_count = 0;
+        for (int32_t end = from + count; from < end; from++) {
+            const struct shard__tag *tag = &engine->tags[from];
+            const struct shard__run *run = engine->members[tag->run].run;
+            if (tags == NULL || run == NULL)
+                continue;
+            tags[to++] = (struct shard_sample_tag){run->name, tag->task, tag->attempt};
+            sample->tag_count++;
+        }
+    }
+    engine->tag_count = 0;
+    *ret_size = size;
+    return tags;
+}
+
 int shard__call_samples(struct shard_engine *engine)
 {
     if (engine->sample_count == 0 || engine->samples_under_way || engine->store.put_samples == NULL)
@@ -134,10 +159,13 @@ int shard__call_samples(struct shard_engine *engine)
     if (token == 0)
         return SHARD_ENOMEM;
     engine->samples_under_way = 1;
+    size_t tags_size = 0;
+    struct shard_sample_tag *tags = tag_samples(engine, &tags_size);
     int32_t count = engine->sample_count;
     engine->sample_count = 0; /* the store has copied them, or they are lost: samples may be */
-    return returned(engine, token,
-                    engine->store.put_samples(engine->store_self, engine->sink, token, engine->samples, count));
+    int status = engine->store.put_samples(engine->store_self, engine->sink, token, engine->samples, count);
+    shard__release(engine->context, tags, tags_size);
+    return returned(engine, token, status);
 }
 
 int shard__call_outcomes(struct shard_engine *engine)

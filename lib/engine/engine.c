@@ -185,6 +185,7 @@ void shard_engine_free(shard_engine *engine)
     shard__release(context, engine->members, engine->member_capacity * sizeof(*engine->members));
     shard__release(context, engine->order, engine->order_capacity * sizeof(*engine->order));
     shard__release(context, engine->events, engine->event_capacity * sizeof(*engine->events));
+    shard__release(context, engine->tags, engine->tag_capacity * sizeof(*engine->tags));
     shard__release(context, engine->samples, engine->sample_capacity * sizeof(*engine->samples));
     shard__release(context, engine->effects.items, engine->effects.capacity * sizeof(*engine->effects.items));
     shard__calls_free(engine);

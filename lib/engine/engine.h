@@ -80,6 +80,13 @@ struct shard__event {
     uint8_t kind, state, outcome, run_state, reason;
 };
 
+/* An attempt that ran on a host while a sample of it was taken. */
+struct shard__tag {
+    int32_t run; /* of a member, whose run may be gone by the time that it is written */
+    int32_t task;
+    int32_t attempt;
+};
+
 struct shard_engine {
     shard_context *context;
     struct shard_executor executor;
@@ -119,7 +126,10 @@ struct shard_engine {
     size_t event_head, event_count;
     char *told_message; /* of the event that was pulled last */
 
-    struct shard_host_sample *samples; /* to be written; the names are the cluster's */
+    struct shard_host_sample *samples; /* to be written; the names are the cluster's, and no tags are in them yet */
+    struct shard__tag *tags;           /* of all samples, in their order */
+    size_t tag_capacity;
+    int32_t tag_count;
     size_t sample_capacity;
     int32_t sample_count;
     int samples_under_way, outcomes_under_way;

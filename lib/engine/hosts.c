@@ -62,6 +62,23 @@ int shard_engine_host(const shard_engine *engine, shard_host_id host, struct sha
     return shard__give_struct(ret_host, &ours, sizeof(ours), "host view");
 }
 
+/* The attempts that run on a host now, as tags of its next sample. How many; what there is no room for has none. */
+static int32_t tag_attempts(struct shard_engine *engine, int32_t host)
+{
+    int32_t before = engine->tag_count;
+    for (int32_t slot = engine->cluster.hosts[host].first_attempt; slot >= 0;
+         slot = engine->attempts.slots[slot].next_on_host) {
+        const struct shard__attempt *attempt = &engine->attempts.slots[slot];
+        if (attempt->phase < SHARD__ATTEMPT_STARTED)
+            continue;
+        if (shard__grow(engine->context, &engine->tags, &engine->tag_capacity, (size_t)engine->tag_count + 1,
+                        sizeof(*engine->tags)) < 0)
+            break;
+        engine->tags[engine->tag_count++] = (struct shard__tag){attempt->run, attempt->task, attempt->number};
+    }
+    return engine->tag_count - before;
+}
+
 int shard_engine_host_sample(shard_engine *engine, shard_host_id host, const struct shard_sample *given)
 {
     int status = check_host(engine, host);
@@ -80,8 +97,8 @@ int shard_engine_host_sample(shard_engine *engine, shard_host_id host, const str
         shard__grow(engine->context, &engine->samples, &engine->sample_capacity, (size_t)engine->sample_count + 1,
                     sizeof(*engine->samples)) < 0)
         return 0; /* written behind: what does not fit is not kept */
-    engine->samples[engine->sample_count++] =
-        (struct shard_host_sample){.host = engine->cluster.hosts[host].name, .sample = sample};
+    engine->samples[engine->sample_count++] = (struct shard_host_sample){
+        .host = engine->cluster.hosts[host].name, .sample = sample, .tag_count = tag_attempts(engine, host)};
     shard_engine_wake(engine);
     return 0;
 }
