@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Pairs to margins: through leaf masks where the forest has them, else by putting the rows together. A forest that
- * splits on features of the pair itself goes the second way, too.
+ * Pairs to margins: through leaf masks where the forest has them, else by putting the rows together. Where a forest
+ * splits on features of the pair itself, these clear leaves of a copy of the task's masks, pair by pair.
  */
 
 #include <math.h>
@@ -182,14 +182,30 @@ static void margins_of_all(const struct job *job, const uint64_t *others, uint64
     }
 }
 
-static void margins_of_wanted(const struct job *job, const uint64_t *others, uint64_t *scratch)
+/* The pair's own features rule out leaves, too. */
+static void mask_pair_features(const struct job *job, int64_t index, uint64_t *masks)
 {
+    const float *values = job->pairs.pair_features.values + index * job->pair_stride;
+    for (int32_t k = 0; k < job->pair_column_count; k++)
+        shard__mask_feature(job->forest, job->pair_columns[k], values[k], masks);
+}
+
+/* Pair by pair, in any order. `own`: room for the masks of one pair; NULL: no feature of the pair is split on. */
+static void margins_one_by_one(const struct job *job, const uint64_t *others, uint64_t *scratch, uint64_t *own)
+{
+    size_t trees = (size_t)job->forest->tree_count;
     const uint64_t *masks = NULL;
+    int32_t task = -1;
     for (int64_t i = 0; i < job->count; i++) {
-        struct shard_pair pair = job->pairs.wanted[i];
-        if (i == 0 || pair.task != job->pairs.wanted[i - 1].task)
+        struct shard_pair pair = pair_of(job, i);
+        if (pair.task != task)
             masks = task_masks(job, pair.task, others, scratch);
-        job->margins[i] = one_pair(job, masks, pair.host, job->margins[i]);
+        task = pair.task;
+        if (own != NULL) {
+            memcpy(own, masks, trees * sizeof(uint64_t));
+            mask_pair_features(job, i, own);
+        }
+        job->margins[i] = one_pair(job, own != NULL ? own : masks, pair.host, job->margins[i]);
     }
 }
 
@@ -210,21 +226,21 @@ static void mask_others(const shard_forest *forest, const unsigned char *taken, 
 static int evaluate(const struct job *job, const unsigned char *taken)
 {
     const shard_forest *forest = job->forest;
-    size_t trees = (size_t)forest->tree_count, scratch_bytes = 2 * (trees + 1) * sizeof(uint64_t);
+    size_t trees = (size_t)forest->tree_count, scratch_bytes = 3 * (trees + 1) * sizeof(uint64_t);
     const uint64_t *others;
-    int by_rows = forest->masks.nodes == NULL;
-    for (int32_t i = 0; i < job->pair_column_count && !by_rows; i++)
-        by_rows = is_split_on(forest, job->pair_columns[i]);
-    if (by_rows)
+    int has_own = 0;
+    if (forest->masks.nodes == NULL)
         return margins_by_rows(job);
+    for (int32_t i = 0; i < job->pair_column_count && !has_own; i++)
+        has_own = is_split_on(forest, job->pair_columns[i]);
     uint64_t *scratch = shard__realloc(forest->context, NULL, 0, scratch_bytes);
     if (scratch == NULL)
         return SHARD_ENOMEM;
     mask_others(forest, taken, scratch, &others);
-    if (job->pairs.wanted == NULL)
+    if (job->pairs.wanted == NULL && !has_own)
         margins_of_all(job, others, scratch + trees);
     else
-        margins_of_wanted(job, others, scratch + trees);
+        margins_one_by_one(job, others, scratch + trees, has_own ? scratch + 2 * trees : NULL);
     shard__release(forest->context, scratch, scratch_bytes);
     return 0;
 }
