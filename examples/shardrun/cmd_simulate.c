@@ -176,9 +176,10 @@ static int load_models(struct simulate *simulate)
     for (int i = 0; i < simulate->policy_count && code == CLI_DONE; i++) {
         const char *name = simulate->policies[i];
         if (strcmp(name, "adaptive:learned") == 0) {
-            code = simulate_learn(simulate, &simulate->models[i]);
-            if (code == CLI_DONE && simulate->models[i] == NULL)
-                cli_warning("too little failed to learn from: adaptive:learned goes by the prior");
+            code = simulate->forest != NULL ? CLI_DONE : simulate_learn(simulate, &simulate->forest);
+            if (code == CLI_DONE && simulate->forest == NULL)
+                cli_warning("too little failed to learn from, or this build has no XGBoost: adaptive:learned goes by "
+                            "the prior");
         } else if (strncmp(name, "adaptive:", 9) == 0 && strcmp(name + 9, "prior") != 0 &&
                    strcmp(name + 9, "oracle") != 0) {
             code = model_load(simulate->context, name + 9, &simulate->models[i]);
@@ -233,6 +234,7 @@ static void clear(struct simulate_options *all)
         if (simulate->models != NULL)
             shard_model_free(simulate->models[i]);
     }
+    shard_forest_free(simulate->forest);
     free(simulate->models);
     free(simulate->workflows);
     free(simulate->policies);

@@ -6,6 +6,7 @@
 
 #include <stdbool.h>
 
+#include <shard/forest.h>
 #include <shard/sim.h>
 #include <shard/train.h>
 
@@ -27,6 +28,7 @@ struct simulate {
     char **policies;
     int policy_count;
     shard_model **models; /* by policy; NULL: it needs none */
+    shard_forest *forest; /* of adaptive:learned */
     struct simulated *workflows;
     int workflow_count;
     int jobs; /* child processes */
@@ -53,6 +55,7 @@ struct simulate_policy {
     struct shard_predictor_handle predictor; /* of its own */
     struct learning *learning;               /* NULL: nobody learns from it */
     double cpu_ns;
+    double reading_ns; /* what asking the clock takes */
     unsigned long calls;
 };
 int simulate_policy_make(const struct simulate *simulate, const char *name, struct simulate_policy *ret_policy);

@@ -128,77 +128,80 @@ void learning_end(struct learning *learning)
 
 /* ---- training ---- */
 
-static void write_row(FILE *line, const struct learning *learning, int row)
+/* Rows that have a label, without keys: a column that is always missing is never split on. */
+static int labelled_rows(const struct learning *learning, float *ret_values, float *ret_labels)
 {
-    const float *values = learning->values + (size_t)row * (size_t)column_count();
-    fprintf(line, "%.6f,%.6f,%d", learning->starts[row], learning->ends[row], learning->labels[row]);
-    for (int i = 0; i < column_count(); i++) {
-        if (is_value(i) && isfinite(values[i]))
-            fprintf(line, ",%.9g", (double)values[i]);
-        else if (is_value(i))
-            fputc(',', line);
+    int columns = column_count(), count = 0;
+    for (int row = 0; row < learning->rows; row++) {
+        if (learning->labels[row] < 0)
+            continue;
+        const float *values = learning->values + (size_t)row * (size_t)columns;
+        float *ours = ret_values + (size_t)count * (size_t)columns;
+        for (int i = 0; i < columns; i++)
+            ours[i] = is_value(i) && isfinite(values[i]) ? values[i] : NAN;
+        ret_labels[count++] = learning->labels[row];
     }
-    fputc('\n', line);
+    return count;
 }
 
-static int fill_table(const struct learning *learning, shard_table *table)
+static int grow_forest(shard_context *context, struct shard_trees_handle trees, const struct shard_trees_job *job,
+                       shard_forest **ret_forest)
 {
-    char *text = NULL;
+    void *bytes = NULL;
     size_t size = 0;
-    FILE *line = open_memstream(&text, &size);
-    if (line == NULL)
-        abort();
-    fputs("t,te,y", line);
-    for (int i = 0; i < column_count(); i++) {
-        if (is_value(i))
-            fprintf(line, ",%s", shard_history_schema()->features[i].name);
-    }
-    fputc('\n', line);
-    for (int row = 0; row < learning->rows; row++) {
-        if (learning->labels[row] >= 0)
-            write_row(line, learning, row);
-    }
-    fclose(line);
-    int status = shard_table_feed(table, text, size);
-    if (status == 0)
-        status = shard_table_end(table);
-    free(text);
+    if (trees.port->train(trees.self, job, &bytes, &size) < 0)
+        return cli_library_error("adaptive:learned");
+    int status = shard_forest_load_buffer(context, bytes, size, "adaptive:learned", NULL, ret_forest);
+    trees.port->release(trees.self, bytes, size);
     return status < 0 ? cli_library_error("adaptive:learned") : CLI_DONE;
 }
 
-int learning_train(shard_context *context, const struct learning *learning, shard_model **ret_model)
+int learning_train(shard_context *context, const struct learning *learning, shard_forest **ret_forest)
 {
-    long classes[2] = {0, 0};
-    *ret_model = NULL;
-    for (int row = 0; row < learning->rows; row++) {
-        if (learning->labels[row] >= 0)
-            classes[(int)learning->labels[row]]++;
-    }
-    if (classes[0] < 100 || classes[1] < 20)
-        return CLI_DONE;
-    struct table_options options = {0};
-    shard_table *table = NULL;
+    int columns = column_count(), failed = 0;
+    float *values = need_zeroed((size_t)learning->rows + 1, (size_t)columns * sizeof *values);
+    float *labels = need_zeroed((size_t)learning->rows + 1, sizeof *labels);
+    const char **names = need_zeroed((size_t)columns, sizeof *names);
+    int count = labelled_rows(learning, values, labels), code = CLI_DONE;
+    for (int row = 0; row < count; row++)
+        failed += labels[row] > 0;
+    for (int i = 0; i < columns; i++)
+        names[i] = shard_history_schema()->features[i].name;
+    struct shard_trees_job job = {.struct_size = sizeof job,
+                                  .values = values,
+                                  .count = count,
+                                  .columns = columns,
+                                  .labels = labels,
+                                  .names = names,
+                                  .rounds = 300,
+                                  .depth = 5,
+                                  .learning_rate = 0.05,
+                                  .min_child_weight = 5,
+                                  .row_share = 0.8,
+                                  .column_share = 0.6};
+    *ret_forest = NULL;
     struct shard_trees_handle trees = table_trees(context);
-    struct shard_train_config config = {.struct_size = sizeof config, .trees = trees};
-    int code = table_make(context, &options, false, &table);
-    if (code == CLI_DONE)
-        code = fill_table(learning, table);
-    if (code == CLI_DONE && shard_train(context, table, &config, ret_model) < 0)
-        code = cli_library_error("adaptive:learned");
-    shard_table_free(table);
+    if (trees.port != NULL && failed >= 20 && count - failed >= 100)
+        code = grow_forest(context, trees, &job, ret_forest);
     table_trees_end(trees);
+    free(values);
+    free(labels);
+    free(names);
     return code;
 }
 
-int simulate_learn(const struct simulate *simulate, shard_model **ret_model)
+/* Hosts are met by a policy that shuns those that seem sick, and by one that does not: what a model has never seen it
+   cannot tell. */
+int simulate_learn(const struct simulate *simulate, shard_forest **ret_forest)
 {
-    enum { RUNS_OF_EACH = 2 };
+    static const char *const teachers[] = {"adaptive:prior", "random_retry"};
+    enum { TEACHERS = sizeof teachers / sizeof *teachers };
     struct learning learning;
     int code = learning_begin(simulate->context, &learning);
-    for (int i = 0; i < simulate->workflow_count * RUNS_OF_EACH && code == CLI_DONE; i++) {
+    for (int i = 0; i < simulate->workflow_count * TEACHERS && code == CLI_DONE; i++) {
         struct simulate_policy policy;
         struct shard_sim_result result = {.struct_size = sizeof result};
-        code = simulate_policy_make(simulate, "adaptive:prior", &policy);
+        code = simulate_policy_make(simulate, teachers[i % TEACHERS], &policy);
         if (code != CLI_DONE)
             break;
         policy.learning = &learning;
@@ -210,12 +213,12 @@ int simulate_learn(const struct simulate *simulate, shard_model **ret_model)
                                           .seed = UINT64_C(0x7ea0000000) + (uint64_t)i, /* beyond what --seeds takes */
                                           .hosts = simulate->hosts,
                                           .engine = &policy.engine};
-        if (shard_simulate(simulate->context, simulate->workflows[i / RUNS_OF_EACH].workflow, &config, &result) < 0)
+        if (shard_simulate(simulate->context, simulate->workflows[i / TEACHERS].workflow, &config, &result) < 0)
             code = cli_library_error("adaptive:learned");
         simulate_policy_end(&policy);
     }
     if (code == CLI_DONE)
-        code = learning_train(simulate->context, &learning, ret_model);
+        code = learning_train(simulate->context, &learning, ret_forest);
     learning_end(&learning);
     return code;
 }

@@ -4,6 +4,7 @@
 
 /* Models in simulations: where their rows come from, how they are trained, and how an engine asks one. */
 
+#include <shard/forest.h>
 #include <shard/history.h>
 #include <shard/train.h>
 
@@ -29,14 +30,14 @@ void learning_next_run(struct learning *learning);
 /* What the policy's port sees: a task was placed on a host, an attempt has ended. */
 void learning_placed(struct learning *learning, const shard_view *view, shard_task_id task, shard_host_id host);
 void learning_ended(struct learning *learning, const shard_view *view, shard_task_id task, enum shard_outcome outcome);
-/* Trains on the rows; NULL in `*ret_model` where nothing, or everything, failed. An exit code. */
-int learning_train(shard_context *context, const struct learning *learning, shard_model **ret_model);
+/* Trains 300 trees on the rows; NULL where nothing, or everything, failed, or without XGBoost. An exit code. */
+int learning_train(shard_context *context, const struct learning *learning, shard_forest **ret_forest);
 void learning_end(struct learning *learning);
 
 /* A model as an engine's predictor: p_fail is the model's, seconds and evidence are the prior's. */
 int learned_predictor(shard_context *context, const shard_model *model, struct shard_predictor_handle *ret_predictor);
 
-/* Simulates each workflow under `adaptive` with seeds that are not scored, and trains on that. An exit code. */
-int simulate_learn(const struct simulate *simulate, shard_model **ret_model);
+/* Simulates each workflow with seeds that are not scored, and trains on that. An exit code. */
+int simulate_learn(const struct simulate *simulate, shard_forest **ret_forest);
 
 #endif

@@ -184,7 +184,13 @@ int shard__foresight_init(struct shard__foresight *foresight, shard_context *con
 {
     foresight->context = context;
     foresight->cluster = cluster;
-    foresight->forecaster = (struct shard__forecaster){predictor.port != NULL || writes, forecast, placed, ended};
+    foresight->forecaster = (struct shard__forecaster){
+        .is_active = predictor.port != NULL || writes,
+        .has_predictor = predictor.port != NULL,
+        .forecast = forecast,
+        .placed = placed,
+        .ended = ended,
+    };
     foresight->writes = writes;
     foresight->keeps = writes || (predictor.port != NULL && predictor.port->observe != NULL);
     foresight->source_self = source_self;

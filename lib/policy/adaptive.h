@@ -24,6 +24,12 @@ struct shard__adaptive {
     struct shard__split_overhead *overheads; /* by kind */
     size_t overhead_capacity;
     int32_t overhead_count;
+    struct shard__refused {
+        uint64_t kinds; /* a bit each, by number modulo 64 */
+        int64_t until_ns;
+    } * refused; /* by host: for which kinds it was not good enough of late */
+    size_t refused_capacity;
+    int32_t refused_count;
     int32_t runs;
     double work_seconds; /* of tasks that are not done, on a host of speed 1 */
     double actions;      /* moves and second attempts that may still be asked for now: a bucket that fills with time */
@@ -50,7 +56,8 @@ struct shard__offer {
     int32_t host;
     double p_fail; /* corrected for having been picked among many */
     double evidence;
-    double seconds; /* with staging */
+    double seconds;     /* with staging */
+    double run_seconds; /* without */
     double wait_seconds;
     double cost_seconds;
 };

@@ -12,6 +12,8 @@
 
 /* The least that a second of delay counts: tasks that nobody waits for are not put off for ever. */
 static const double least_urgency = 0.2, lost_share = 0.5, dearer_by_failure = 3;
+/* A model that does not say how much it has seen counts as so many attempts. */
+static const double model_attempts = 20;
 
 static void note_data(const struct shard_view *view, int32_t origin, struct shard__weighed *task)
 {
@@ -55,6 +57,35 @@ void shard__adaptive_about(const struct shard__weighed *task, int32_t host, int6
                                              .now_ns = now_ns};
 }
 
+/*
+ * What the engine's predictor says of the same hosts. Its probability stands for the blame's, since it sees the same
+ * rates and more; what it does not know stays as it was. Seconds are the predictor's where it knows them.
+ */
+static void ask_predictor(const struct shard_view *view, const struct shard__weighed *task, struct shard__offer *offers,
+                          int32_t count)
+{
+    enum { TOGETHER = 64 };
+    double p_fail[TOGETHER], seconds[TOGETHER], evidence[TOGETHER];
+    int32_t hosts[TOGETHER];
+    const struct shard_forecasts ret = {.p_fail = p_fail, .seconds = seconds, .evidence = evidence};
+    for (int32_t first = 0; first < count; first += TOGETHER) {
+        int32_t some = count - first < TOGETHER ? count - first : TOGETHER;
+        for (int32_t i = 0; i < some; i++)
+            hosts[i] = offers[first + i].host;
+        if (view->forecaster->forecast(view->forecaster, view, task->task, hosts, some, &ret) < 0)
+            return;
+        for (int32_t i = 0; i < some; i++) {
+            struct shard__offer *offer = &offers[first + i];
+            if (isnan(p_fail[i]))
+                continue;
+            offer->p_fail = p_fail[i];
+            offer->evidence += isnan(evidence[i]) ? model_attempts : evidence[i];
+            if (seconds[i] >= 0)
+                offer->seconds += seconds[i] - offer->run_seconds;
+        }
+    }
+}
+
 void shard__adaptive_forecast(struct shard__adaptive *policy, const struct shard_view *view,
                               const struct shard__weighed *task, struct shard__offer *offers, int32_t count)
 {
@@ -67,9 +98,12 @@ void shard__adaptive_forecast(struct shard__adaptive *policy, const struct shard
         if (task->failures > 0 && shard__blame_failed_on(&policy->blame, task->key, offer->host))
             offer->p_fail = offer->p_fail > 0.6 ? offer->p_fail : 0.6;
         double staging = view->tasks->staging_seconds(view->run, task->task, offer->host);
-        offer->seconds = (staging >= 0 ? staging : 0) + task->seconds / view->cluster->hosts[offer->host].speed *
-                                                            shard__pace_slowness(&policy->pace, offer->host);
+        offer->run_seconds =
+            task->seconds / view->cluster->hosts[offer->host].speed * shard__pace_slowness(&policy->pace, offer->host);
+        offer->seconds = (staging >= 0 ? staging : 0) + offer->run_seconds;
     }
+    if (view->forecaster != NULL && view->forecaster->has_predictor)
+        ask_predictor(view, task, offers, count);
 }
 
 void shard__adaptive_cost(const struct shard__adaptive *policy, const struct shard__weighed *task,

@@ -13,6 +13,8 @@ static const double urgent = 0.6;
 /* A task that takes so many times what is left to do for each slot is worth splitting though no slot is idle. */
 static const double dominates = 3;
 enum { URGENT_PARTS = 8 };
+/* What was refused is looked at again so much later: a host's samples and what ends there change forecasts. */
+static const int64_t refused_ns = 2000000000;
 /* A canary takes at most so many times what tasks take in the mean. */
 static const double canary_share = 1.0;
 
@@ -26,12 +28,41 @@ int shard__adaptive_may_start(struct shard__adaptive *policy, const struct shard
                               const struct shard__weighed *task, int32_t host)
 {
     const struct shard__host *about = &view->cluster->hosts[host];
+    if (shard__health_of(&policy->health, host, view->now_ns) == SHARD__HEALTHY)
+        return about->running < about->slots;
     struct shard__rate rate = shard__blame_host(&policy->blame, host, view->now_ns);
     if (about->running >= shard__health_slots(&policy->health, host, about->slots, &rate, view->now_ns))
         return 0;
     if (shard__health_of(&policy->health, host, view->now_ns) != SHARD__PROBATION)
         return 1;
     return task->failures == 0 && task->seconds <= canary_share * shard__pace_seconds(&policy->pace, -1, NAN) + 1e-9;
+}
+
+/* What was refused of late for tasks of a kind, by host: not asked again for every task that waits. */
+static int is_refused(const struct shard__adaptive *policy, int32_t host, int32_t kind, int64_t now_ns)
+{
+    const struct shard__refused *refused = host < policy->refused_count ? &policy->refused[host] : NULL;
+    return refused != NULL && now_ns < refused->until_ns && (refused->kinds >> (kind & 63) & 1) != 0;
+}
+
+static void refuse(struct shard__adaptive *policy, const struct shard_view *view, const struct shard__weighed *task,
+                   const struct shard__offer *offers, int32_t count)
+{
+    int32_t hosts = view->cluster->host_count;
+    if (hosts > policy->refused_count) {
+        if (shard__grow(policy->context, &policy->refused, &policy->refused_capacity, (size_t)hosts,
+                        sizeof(*policy->refused)) < 0)
+            return; /* it is asked again */
+        memset(policy->refused + policy->refused_count, 0,
+               (size_t)(hosts - policy->refused_count) * sizeof(*policy->refused));
+        policy->refused_count = hosts;
+    }
+    for (int32_t i = 0; i < count; i++) {
+        struct shard__refused *refused = &policy->refused[offers[i].host];
+        if (view->now_ns >= refused->until_ns)
+            *refused = (struct shard__refused){.until_ns = view->now_ns + refused_ns};
+        refused->kinds |= UINT64_C(1) << (task->kind & 63);
+    }
 }
 
 /* Open hosts to look at: all if they are few, else so many drawn ones. */
@@ -44,8 +75,8 @@ static int32_t draw_offers(struct shard__adaptive *policy, const struct shard_vi
     for (int32_t i = 0; i < (draw ? 2 * most : cluster->open_count) && count < most; i++) {
         int32_t host =
             cluster->open[draw ? (int32_t)(shard__random_next(view->random) % (uint64_t)cluster->open_count) : i];
-        if (host != but_host && shard__view_admits(view, &task->need, host) &&
-            shard__adaptive_may_start(policy, view, task, host))
+        if (host != but_host && !is_refused(policy, host, task->kind, view->now_ns) &&
+            shard__view_admits(view, &task->need, host) && shard__adaptive_may_start(policy, view, task, host))
             ret_offers[count++] = (struct shard__offer){.host = host};
     }
     return count;
@@ -58,12 +89,10 @@ static int is_better(const struct shard__offer *offer, const struct shard__offer
     return offer->host < other->host;
 }
 
-int shard__adaptive_best_open(struct shard__adaptive *policy, const struct shard_view *view,
-                              const struct shard__weighed *task, int32_t but_host, struct shard__offer *ret_best,
-                              struct shard__offer *ret_next)
+static int best_of(struct shard__adaptive *policy, const struct shard_view *view, const struct shard__weighed *task,
+                   int32_t but_host, struct shard__offer *offers, int32_t count, struct shard__offer *ret_best,
+                   struct shard__offer *ret_next)
 {
-    struct shard__offer offers[MOST_OFFERS];
-    int32_t count = draw_offers(policy, view, task, but_host, offers);
     shard__adaptive_forecast(policy, view, task, offers, count);
     shard__adaptive_cost(policy, task, offers, count);
     struct shard__offer none = {.host = -1, .cost_seconds = INFINITY};
@@ -87,6 +116,15 @@ int shard__adaptive_best_open(struct shard__adaptive *policy, const struct shard
         }
     }
     return count > 0;
+}
+
+int shard__adaptive_best_open(struct shard__adaptive *policy, const struct shard_view *view,
+                              const struct shard__weighed *task, int32_t but_host, struct shard__offer *ret_best,
+                              struct shard__offer *ret_next)
+{
+    struct shard__offer offers[MOST_OFFERS];
+    int32_t count = draw_offers(policy, view, task, but_host, offers);
+    return best_of(policy, view, task, but_host, offers, count, ret_best, ret_next);
 }
 
 /* The best of some full hosts that will have room: what waiting for it costs. 0: none is known. */
@@ -207,13 +245,22 @@ static double idle_cost(const struct shard__adaptive *policy, const struct shard
     return task->failures > 0 ? 0 : policy->config.idle_weight * (1 - offer->p_fail) * offer->seconds;
 }
 
+/* Whether a host that is free at once, twice as fast and never fails would be worth waiting for: most are not. */
+static int may_be_worth_waiting(const struct shard__adaptive *policy, const struct shard__weighed *task,
+                                const struct shard__offer *offer)
+{
+    double best_cost = task->urgency * offer->seconds / 2;
+    return offer->cost_seconds > (1 + policy->config.hysteresis) * best_cost + idle_cost(policy, task, offer);
+}
+
 int shard__adaptive_place(void *self, const shard_view *view, shard_task_id id, struct shard_decision *ret_decision)
 {
     struct shard__adaptive *policy = self;
     struct shard__weighed task;
-    struct shard__offer best, next, later;
+    struct shard__offer best, next, later, offers[MOST_OFFERS];
     shard__adaptive_weigh_task(policy, view, id, &task);
-    int found = shard__adaptive_best_open(policy, view, &task, -1, &best, &next);
+    int32_t count = draw_offers(policy, view, &task, -1, offers);
+    int found = best_of(policy, view, &task, -1, offers, count, &best, &next);
     if (wants_split(policy, view, &task, &best, ret_decision))
         return 0;
     if (!found) {
@@ -231,9 +278,11 @@ int shard__adaptive_place(void *self, const shard_view *view, shard_task_id id, 
         return 0;
     }
     int is_canary = shard__health_of(&policy->health, best.host, view->now_ns) == SHARD__PROBATION;
-    int may_wait = found == 1 && !is_canary && best_full(policy, view, &task, &later);
+    int may_wait = found == 1 && !is_canary && may_be_worth_waiting(policy, &task, &best) &&
+                   best_full(policy, view, &task, &later);
     if (may_wait &&
         best.cost_seconds > (1 + policy->config.hysteresis) * later.cost_seconds + idle_cost(policy, &task, &best)) {
+        refuse(policy, view, &task, offers, count);
         wait_for(ret_decision, SHARD_REASON_PREFERS_OTHER, later.wait_seconds, later.wait_seconds + 1);
         ret_decision->host = later.host;
         ret_decision->p_fail = best.p_fail;

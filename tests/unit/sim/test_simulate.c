@@ -211,6 +211,19 @@ START_TEST(the_oracle_knows_where_attempts_fail)
 }
 END_TEST
 
+START_TEST(adaptive_goes_by_what_the_predictor_says)
+{
+    struct shard_sim_result result = {.struct_size = sizeof(result)};
+    given(sick, 1000);
+    struct shard_sim_config config = {.struct_size = sizeof(config), .scenario = scenario, .seed = 5, .oracle = 1};
+    ck_assert_int_eq(shard_policy_by_name(context, "adaptive", &config.policy), 0);
+    ck_assert_int_eq(shard_simulate(context, workflow, &config, &result), 0);
+    config.policy.port->destroy(config.policy.self);
+    ck_assert_int_eq(result.run_state, SHARD_RUN_DONE);
+    ck_assert(result.wasted_cpu_seconds * 10 < 8 * simulate("adaptive", 5, NULL).wasted_cpu_seconds);
+}
+END_TEST
+
 START_TEST(bad_arguments_are_refused)
 {
     struct shard_sim_result result = {.struct_size = sizeof(result)};
@@ -250,6 +263,7 @@ int main(void)
     tcase_add_test(tests, hosts_that_leave_and_racks_that_vanish_come_back);
     tcase_add_test(tests, tasks_that_ask_for_too_little_run_out_of_memory_and_get_more);
     tcase_add_test(tests, the_oracle_knows_where_attempts_fail);
+    tcase_add_test(tests, adaptive_goes_by_what_the_predictor_says);
     tcase_add_test(tests, bad_arguments_are_refused);
     suite_add_tcase(suite, tests);
     return suite_run(suite);
