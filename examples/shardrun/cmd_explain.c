@@ -8,6 +8,7 @@
 #include <time.h>
 
 #include "cli.h"
+#include "explain_forecast.h"
 #include "files.h"
 #include "need.h"
 #include "place.h"
@@ -169,7 +170,8 @@ static void print_now(const struct shard_run_image *image, const struct run_plac
     }
 }
 
-static int explain_task(const struct shard_run_image *image, const struct place *place, const char *wanted)
+static int explain_task(const struct shard_store_handle *store, shard_context *context,
+                        const struct shard_run_image *image, const struct place *place, const char *wanted)
 {
     struct run_place run_place;
     shard_task_id task = find_task(image, wanted);
@@ -181,7 +183,7 @@ static int explain_task(const struct shard_run_image *image, const struct place 
         puts("nothing has happened to it yet");
     print_now(image, &run_place, task);
     run_place_clear(&run_place);
-    return CLI_DONE;
+    return explain_forecasts(store, context, place, image->name, task);
 }
 
 static int explain_in(const struct shard_store_handle *store, shard_context *context, const struct place *place,
@@ -196,7 +198,7 @@ static int explain_in(const struct shard_store_handle *store, shard_context *con
         free(problem);
         return code;
     }
-    code = explain_task(image, place, explain->task);
+    code = explain_task(store, context, image, place, explain->task);
     image->release(image);
     return code;
 }

@@ -107,6 +107,7 @@ static int open_engine(struct orchestrator *orchestrator)
                                          .executor_self = &orchestrator->executor,
                                          .store = orchestrator->store,
                                          .policy = orchestrator->policy,
+                                         .predictor = shard_champion_predictor(orchestrator->learner.champion),
                                          .owner = owner,
                                          .keep_outcomes = 1,
                                          .lease_seconds = options->lease_seconds,
@@ -169,6 +170,9 @@ int orchestrator_open(struct orchestrator *orchestrator, const shard_workflow *w
     if (code == 0)
         code = open_executor(orchestrator, workflow);
     if (code == 0)
+        code = learner_open(&orchestrator->learner, orchestrator->context, &orchestrator->place, &orchestrator->store,
+                            !options->no_learning);
+    if (code == 0)
         code = open_engine(orchestrator);
     orchestrator->volumes = need_zeroed((size_t)options->hosts.count, sizeof *orchestrator->volumes);
     for (int i = 0; code == 0 && i < options->hosts.count; i++)
@@ -206,6 +210,7 @@ void orchestrator_close(struct orchestrator *orchestrator)
         show_clear(&orchestrator->show);
     store_close(&orchestrator->store); /* what it still has to answer, it answers now, to the engine */
     shard_engine_free(orchestrator->engine);
+    learner_close(&orchestrator->learner);
     if (orchestrator->policy.port != NULL && orchestrator->policy.port->destroy != NULL)
         orchestrator->policy.port->destroy(orchestrator->policy.self);
     executor_let_go(&orchestrator->executor);

@@ -11,6 +11,7 @@
 #include <shard/engine.h>
 
 #include "executor.h"
+#include "learner.h"
 #include "monitor.h"
 #include "run_options.h"
 #include "show.h"
@@ -27,6 +28,7 @@ struct orchestrator {
     struct shard_policy_handle policy;
     struct launch_env *env;
     struct executor executor;
+    struct learner learner;
     shard_engine *engine;
     shard_volume_id *volumes; /* that the outputs of each host go to, in the order of options->hosts */
     shard_run_id run;

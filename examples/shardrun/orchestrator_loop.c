@@ -72,6 +72,8 @@ static void pump(struct orchestrator *orchestrator)
         if (event.kind == SHARD_EVENT_RUN_STARTED)
             on_run_started(orchestrator);
         show_event(&orchestrator->show, &event);
+        if (event.kind == SHARD_EVENT_ATTEMPT_ENDED)
+            learner_ended(&orchestrator->learner);
         if (event.kind == SHARD_EVENT_RUN_ENDED)
             on_run_ended(orchestrator, &event);
     }
@@ -133,6 +135,7 @@ static int watch(struct orchestrator *orchestrator)
     uv_timer_start(&orchestrator->tick, on_tick, TICK_MS, TICK_MS);
     monitor_start(&orchestrator->monitor, loop, orchestrator->engine, orchestrator->env, &orchestrator->options->hosts,
                   orchestrator->run_place.directory, orchestrator->options->monitor_interval_ms);
+    learner_start(&orchestrator->learner, loop);
     return status < 0 ? cli_error(CLI_ENVIRONMENT, "the event loop does not work: %s", uv_strerror(status)) : 0;
 }
 
@@ -143,6 +146,7 @@ static void unwatch(struct orchestrator *orchestrator)
     for (int i = 0; i < 3; i++)
         uv_close((uv_handle_t *)&orchestrator->signals[i], NULL);
     monitor_stop(&orchestrator->monitor);
+    learner_stop(&orchestrator->learner);
 }
 
 /* A run that never was: its name is taken, it is not in the store, someone else holds it. */

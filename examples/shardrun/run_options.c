@@ -22,6 +22,7 @@ enum {
     OPTION_MONITOR,
     OPTION_REPORT,
     OPTION_NO_REPORT,
+    OPTION_NO_LEARNING,
     OPTION_NETWORK,
     OPTION_NO_CGROUP,
     OPTION_LEASE,
@@ -71,6 +72,7 @@ static const struct argp_option option_table[] = {
     {"wait", OPTION_WAIT, NULL, 0, "of resume: stand by while another process holds the run, and take over", 0},
     {"report", OPTION_REPORT, "FILE", 0, "write the report to FILE", 0},
     {"no-report", OPTION_NO_REPORT, NULL, 0, "write no report", 0},
+    {"no-learning", OPTION_NO_LEARNING, NULL, 0, "forecast by rates alone: train no model, use none", 0},
     {"json", OPTION_JSON, NULL, 0, "print one JSON object a line for each event", 0},
     {"quiet", 'q', NULL, 0, "show failures and warnings only", 0},
     {"verbose", 'v', NULL, 0, "show the library's log", 0},
@@ -221,6 +223,9 @@ static error_t parse_one(int key, char *argument, struct argp_state *state)
         return 0;
     case OPTION_NO_CGROUP:
         options->no_cgroup = true;
+        return 0;
+    case OPTION_NO_LEARNING:
+        options->no_learning = true;
         return 0;
     case OPTION_NO_REPORT:
         options->no_report = true;

@@ -46,6 +46,7 @@ struct run_options {
     bool network;
     bool no_cgroup;
     bool no_report;
+    bool no_learning;
     double replay_scale;
     double replay_memory_scale;
     double lease_seconds;

@@ -26,6 +26,49 @@ def a_run_on_a_sick_host_lets_its_store_forecast_the_sick_hosts_tasks(place):
     assert "columns:" in trained.out, trained
 
 
+def explained(place, name, run="one"):
+    result = place.call("explain", run, name)
+    ended(result, 0)
+    return result.out
+
+
+def learned_at(place):
+    path = place.path / ".shardrun" / "learned.model"
+    return path.stat().st_mtime_ns if path.exists() else 0
+
+
+@case
+def a_run_learns_in_the_background_and_explains_by_columns(place):
+    sick_run(place)
+    before = explained(place, "t0")
+    assert "why, by" in before and "log-odds of failure" in before, before
+    # The second run begins with enough history: it trains while its tasks run, and uses what it has learned.
+    place.workflow([task("wait", f"until [ -e {place.path}/done ]; do sleep 0.05; done"),
+                    *[dict(task(f"t{i}", SICK), kind="align") for i in range(20)]])
+    process = place.start("run", "w.json", "--executor", "process", "--hosts", "4", "--policy", "round_robin",
+                          "--retries", "task_error=100", "--run", "two", "--no-report", "--json")
+    place.wait_for(lambda: learned_at(place) > 0, "a model")
+    place.write("done", "")
+    ended(place.finish(process), 0)
+    told = explained(place, "t0")
+    assert "why, by the model that was learned since" in told, told
+    assert "host_" in told or "pair_" in told, told
+    # Whoever wants none of it says so.
+    stamp = learned_at(place)
+    place.workflow([task("t", "true")])
+    ended(place.call("run", "w.json", "--executor", "process", "--no-learning", "--run", "three", "-q"), 0)
+    same(learned_at(place), stamp)
+
+
+@case
+def a_damaged_model_is_told_and_left_out(place):
+    place.workflow([task("t", "true")])
+    ended(place.call("run", "w.json", "--executor", "process", "--run", "one", "-q"), 0)
+    place.write(".shardrun/learned.model", "rubbish")
+    result = place.call("run", "w.json", "--executor", "process", "--run", "two")
+    ended(result, 0, "left out")
+
+
 @case
 def a_store_without_attempts_and_no_store_are_told_apart(place):
     ended(place.call("evaluate", "--store", "none.db"), 3, "none.db")
