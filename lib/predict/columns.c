@@ -127,8 +127,10 @@ int shard__columns_profile(const shard_context *context, const struct shard__row
         if (late_count > 0 && late[late_count - 1] > column->largest)
             column->largest = late[late_count - 1];
         column->sign = sign_of_name(names[j]);
-        column->is_decayed = column->form == SHARD__FORM_SHARE && ends_with(names[j], "ewma");
-        column->is_rate = column->is_decayed || (column->form == SHARD__FORM_SHARE && ends_with(names[j], "rate"));
+        /* A rate stays one where all or nothing failed. */
+        int is_share = column->form == SHARD__FORM_SHARE || column->form == SHARD__FORM_FLAG;
+        column->is_decayed = is_share && ends_with(names[j], "ewma");
+        column->is_rate = column->is_decayed || (is_share && ends_with(names[j], "rate"));
         column->is_relative = !is_absolute_name(names[j]);
         column->drift = column->form == SHARD__FORM_AMOUNT ? distance(early, early_count, late, late_count) : 0;
     }

@@ -253,6 +253,25 @@ START_TEST(a_rate_that_is_often_wrong_weighs_little_in_the_prior)
 }
 END_TEST
 
+/* On some hosts everything fails, on the others nothing. */
+static struct made all_or_nothing_fails(int row)
+{
+    int failed = row % 3 == 0;
+    return (struct made){row, row + 0.5, failed, failed, 0};
+}
+
+START_TEST(a_rate_of_all_or_nothing_is_one_of_the_priors)
+{
+    struct shard_evaluate_config config = {.struct_size = sizeof(config)};
+    shard_table *table = make_table("host_failure_rate,b", 100, all_or_nothing_fails);
+    shard_evaluation *evaluation = NULL;
+    ck_assert_int_eq(shard_evaluate(context, table, &config, &evaluation), 0);
+    ck_assert_double_eq(candidate_of(evaluation, "prior").score.roc_auc, 1);
+    shard_evaluation_free(evaluation);
+    shard_table_free(table);
+}
+END_TEST
+
 START_TEST(calibration_follows_a_base_rate_that_has_moved_for_good)
 {
     shard_table *table = make_table("a_ewma,b", 3000, shifting);
@@ -367,6 +386,7 @@ int main(void)
     tcase_add_test(tests, labels_of_the_test_change_no_forecast_and_no_choice);
     tcase_add_test(tests, a_line_finds_what_a_column_says);
     tcase_add_test(tests, a_rate_that_is_often_wrong_weighs_little_in_the_prior);
+    tcase_add_test(tests, a_rate_of_all_or_nothing_is_one_of_the_priors);
     tcase_add_test(tests, calibration_follows_a_base_rate_that_has_moved_for_good);
     tcase_add_test(tests, a_model_comes_back_from_bytes_as_it_was);
     tcase_add_test(tests, a_model_with_any_byte_damaged_is_refused);
