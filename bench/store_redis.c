@@ -8,6 +8,7 @@
  * usage: store_redis [DIRECTORY [TASKS]] (on the disk that is to be measured; default /var/tmp; 1,000,000 tasks)
  */
 
+#include <math.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -94,6 +95,12 @@ static struct result measure_ours(struct server *server, int is_unix, shard_cont
     return result;
 }
 
+static double number_behind(const char *text, const char *word)
+{
+    const char *found = strstr(text, word);
+    return found == NULL ? NAN : strtod(found + strlen(word), NULL);
+}
+
 static double measure_peer(const struct server *server, int is_unix, int under_way)
 {
     /* The bytes of one record as our stream has it. */
@@ -107,13 +114,13 @@ static double measure_peer(const struct server *server, int is_unix, int under_w
     text[length] = '\0';
     if (pipe == NULL || pclose(pipe) < 0)
         die("redis-benchmark");
-    char *last = strstr(text, "\n\"");
-    last = last == NULL ? text : last + 1;
-    last = strstr(last, "\",\"");
-    if (last == NULL)
+    /* "test","rps",... and below it the values */
+    const char *line = strstr(text, "\n\"");
+    double per_second = line == NULL ? NAN : number_behind(line + 1, "\",\"");
+    if (isnan(per_second))
         die("redis-benchmark");
     ask(server, "FLUSHALL", text, sizeof(text));
-    return strtod(last + 3, NULL);
+    return per_second;
 }
 
 static void compare(shard_context *context, shard_workflow *workflow, const char *place, const char *fsync, int is_unix)
@@ -138,12 +145,6 @@ static void compare(shard_context *context, shard_workflow *workflow, const char
             bench_row("store_redis", name, bench_median(cpu_us, ROUNDS), NAN, "us/transition", ROUNDS);
     }
     stop_server(&server);
-}
-
-static double number_behind(const char *text, const char *word)
-{
-    const char *found = strstr(text, word);
-    return found == NULL ? NAN : strtod(found + strlen(word), NULL);
 }
 
 /* A run of many tasks, all done: what it takes up, and how long a load takes. */

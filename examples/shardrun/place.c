@@ -28,7 +28,8 @@ int place_parse(const char *text, struct place *ret_place, char **ret_problem)
         /* The library takes it apart. */
     } else if (!in_memory && path[scheme] == ':') {
         *ret_problem = need_printf("there is no store of the kind '%.*s'; write PATH, sqlite:PATH, "
-                                   "redis://[USER@]HOST[:PORT][/DB], redis+unix://[USER@]/PATH or memory:",
+                                   "redis://[USER@]HOST[:PORT][/DB], redis+unix://[USER@]/PATH, "
+                                   "redis-sentinel://[USER@]HOST[:PORT]/MASTER or memory:",
                                    (int)scheme, path);
         return -1;
     }
@@ -78,6 +79,17 @@ static int open_sqlite(const struct place *place, shard_context *context, bool r
     return code;
 }
 
+/* What is no number is out of range, which the library tells. */
+static int32_t number_from(const char *variable)
+{
+    const char *text = getenv(variable);
+    char *end = NULL;
+    if (text == NULL)
+        return 0;
+    long number = strtol(text, &end, 10);
+    return end == text || *end != '\0' || number < 0 || number > INT32_MAX ? -1 : (int32_t)number;
+}
+
 /* A password comes from a file or from the environment; on a command line everybody could read it. */
 static int open_redis(const struct place *place, shard_context *context, struct shard_store_handle *ret_store)
 {
@@ -85,8 +97,9 @@ static int open_redis(const struct place *place, shard_context *context, struct 
                                               .url = place->store,
                                               .password = getenv("SHARDRUN_REDIS_PASSWORD"),
                                               .password_file = getenv("SHARDRUN_REDIS_PASSWORD_FILE")};
-    const char *replicas = getenv("SHARDRUN_REDIS_WAIT_REPLICAS");
-    config.wait_replicas = replicas != NULL ? (int32_t)strtol(replicas, NULL, 10) : 0;
+    config.wait_replicas = number_from("SHARDRUN_REDIS_WAIT_REPLICAS");
+    config.wait_ms = number_from("SHARDRUN_REDIS_WAIT_MS");
+    config.waitaof = number_from("SHARDRUN_REDIS_WAITAOF");
     if (shard_redis_store_open(context, &config, ret_store) < 0)
         return cli_library_error("the store does not work");
     return CLI_DONE;

@@ -211,8 +211,11 @@ SHARD_API int shard_sqlite_store_open(shard_context *context, const struct shard
 /**
  * Options of the Redis store: a URL, or the fields after it. What a URL does not say, the fields may.
  *
- * redis://[USER@]HOST[:PORT][/DB] and redis+unix://[USER@]/PATH[?db=DB]. A password never stands in a URL: URLs are
- * logged, and shown by ps.
+ * redis://[USER@]HOST[:PORT][/DB], redis+unix://[USER@]/PATH[?db=DB], or
+ * redis-sentinel://[USER@]HOST[:PORT][,HOST[:PORT]
+ * ...]/MASTER[/DB], whose hosts are sentinels (port 26379) that are asked for the master, again when it is lost. A
+ * server of a cluster may be any of its nodes: the store follows to the one that has the run. A password never stands
+ * in a URL: URLs are logged, and shown by ps.
  */
 struct shard_redis_store_config {
     size_t struct_size;

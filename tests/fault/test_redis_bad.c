@@ -137,6 +137,19 @@ START_TEST(a_write_that_no_replica_has_is_not_answered_as_durable)
 }
 END_TEST
 
+START_TEST(a_write_that_no_disk_has_is_not_answered_as_durable)
+{
+    struct shard_redis_store_config config = {.struct_size = sizeof(config), .waitaof = 1};
+    redis_place_store(&place, &config);
+    redis_proxy_say(&place.proxy, "\r\nWAITAOF\r\n", "*2\r\n:0\r\n:0\r\n", 2);
+    redis_proxy_say(&place.proxy, "\r\nWAITAOF\r\n", "*2\r\n:1\r\n:0\r\n", 1);
+    ck_assert_int_eq(redis_place_create(&place), 0);
+    ck_assert_int_eq(place.proxy.says[0].times + place.proxy.says[1].times, 0);
+    redis_proxy_say(&place.proxy, "\r\nWAITAOF\r\n", "-ERR unknown command 'WAITAOF'\r\n", 1);
+    FAILS(redis_place_acquire(&place), SHARD_ENOTSUP, "7.2 for WAITAOF");
+}
+END_TEST
+
 START_TEST(a_script_that_blocks_the_server_is_waited_for)
 {
     begin();
@@ -424,6 +437,7 @@ int main(void)
     tcase_add_test(tests, a_replica_is_told_from_its_master);
     tcase_add_test(tests, too_few_replicas_are_waited_for);
     tcase_add_test(tests, a_write_that_no_replica_has_is_not_answered_as_durable);
+    tcase_add_test(tests, a_write_that_no_disk_has_is_not_answered_as_durable);
     tcase_add_test(tests, a_script_that_blocks_the_server_is_waited_for);
     tcase_add_loop_test(tests, what_a_server_refuses_is_waited_for_or_told, 0,
                         (int)(sizeof(sayings) / sizeof(sayings[0])));

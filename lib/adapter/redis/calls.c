@@ -7,6 +7,7 @@
 #include "redis.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "base/context.h"
@@ -132,6 +133,25 @@ static void waited(struct shard__redis_store *store, const struct shard__redis_e
         shard__redis_end(store, call, 0);
 }
 
+/* A run lies on one node of a cluster, whole, so the link goes there: "MOVED 1234 host:port". A master that sentinels
+ * named and that is one no more is left. 1 when the link is gone. */
+static int goes_elsewhere(struct shard__redis_store *store, const redisReply *reply)
+{
+    if (store->master != NULL && strncmp(reply->str, "READONLY", 8) == 0) {
+        shard__redis_link_break(store, "%s:%d is not the master any more", store->host, store->port);
+        return 1;
+    }
+    const char *place = strncmp(reply->str, "MOVED ", 6) == 0 ? strchr(reply->str + 6, ' ') : NULL;
+    const char *colon = place == NULL ? NULL : strrchr(place, ':');
+    if (colon == NULL || store->unix_socket != NULL)
+        return 0;
+    int is_here = colon == place + 1; /* the node that says so does not know its own name */
+    shard__redis_link_go(store, is_here ? store->host : place + 1,
+                         is_here ? strlen(store->host) : (size_t)(colon - place - 1),
+                         (int32_t)strtol(colon + 1, NULL, 10));
+    return 1;
+}
+
 void shard__redis_replied(struct shard__redis_store *store, const struct shard__redis_expected *expected,
                           redisReply *reply)
 {
@@ -145,6 +165,8 @@ void shard__redis_replied(struct shard__redis_store *store, const struct shard__
     }
     if (reply->type == REDIS_REPLY_ERROR) {
         int passes = 0;
+        if (goes_elsewhere(store, reply))
+            return;
         if (strncmp(reply->str, "NOSCRIPT", 8) == 0) {
             memset(store->link.loaded, 0, sizeof(store->link.loaded));
             shard__redis_again(store, call);

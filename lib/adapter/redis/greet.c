@@ -3,6 +3,7 @@
 
 #include "redis.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 #include "base/context.h"
@@ -25,6 +26,10 @@ int shard__redis_greet(struct shard__redis_store *store)
 {
     struct shard__redis_command command;
     int status = 0;
+    if (store->link.is_to_sentinel) {
+        const char *const words[] = {"SENTINEL", "GET-MASTER-ADDR-BY-NAME", store->master, NULL};
+        return send_greeting(store, SHARD__REDIS_EXPECT_SENTINEL, words);
+    }
     if (store->password != NULL) {
         const char *const with_user[] = {"AUTH", store->user, store->password, NULL};
         const char *const without[] = {"AUTH", store->password, NULL};
@@ -36,6 +41,9 @@ int shard__redis_greet(struct shard__redis_store *store)
         status = send_greeting(store, SHARD__REDIS_EXPECT_CONFIG, settings);
     if (status == 0 && !store->has_warned)
         status = send_greeting(store, SHARD__REDIS_EXPECT_CONFIG, memory);
+    const char *const role[] = {"ROLE", NULL};
+    if (status == 0 && store->master != NULL)
+        status = send_greeting(store, SHARD__REDIS_EXPECT_ROLE, role);
     if (status == 0)
         status = shard__redis_expect(store, SHARD__REDIS_EXPECT_SELECT, NULL, -1);
     if (status < 0)
@@ -81,6 +89,27 @@ static void warn(const struct shard__redis_store *store, const redisReply *reply
                    store->name, policy);
 }
 
+/* A sentinel says where the master is, as it believes. */
+static void take_master(struct shard__redis_store *store, const redisReply *reply)
+{
+    if (reply->type != REDIS_REPLY_ARRAY || reply->elements != 2 || reply->element[0]->type != REDIS_REPLY_STRING ||
+        reply->element[1]->type != REDIS_REPLY_STRING) {
+        shard__redis_link_break(store, "sentinel %s:%d knows no master '%s'%s%.100s", store->host, store->port,
+                                store->master, reply->type == REDIS_REPLY_ERROR ? ": " : "",
+                                reply->type == REDIS_REPLY_ERROR ? reply->str : "");
+        return;
+    }
+    store->has_master = 1;
+    shard__redis_link_go(store, reply->element[0]->str, reply->element[0]->len,
+                         (int32_t)strtol(reply->element[1]->str, NULL, 10));
+}
+
+static int is_master(const redisReply *reply)
+{
+    return reply->type == REDIS_REPLY_ARRAY && reply->elements > 0 && reply->element[0]->type == REDIS_REPLY_STRING &&
+           strcmp(reply->element[0]->str, "master") == 0;
+}
+
 void shard__redis_greeted(struct shard__redis_store *store, const struct shard__redis_expected *expected,
                           const redisReply *reply)
 {
@@ -89,6 +118,16 @@ void shard__redis_greeted(struct shard__redis_store *store, const struct shard__
         /* A password that was not accepted, or that is missing, is told by SELECT. */
         if (reply->type != REDIS_REPLY_ERROR || strncmp(reply->str, "NOPERM", 6) == 0)
             warn(store, reply);
+        return;
+    }
+    if (expected->kind == SHARD__REDIS_EXPECT_SENTINEL) {
+        take_master(store, reply);
+        return;
+    }
+    /* One that was master until now may still be named; the right to ask may be missing. */
+    if (expected->kind == SHARD__REDIS_EXPECT_ROLE) {
+        if (reply->type != REDIS_REPLY_ERROR && !is_master(reply))
+            shard__redis_link_break(store, "%s:%d is not the master any more", store->host, store->port);
         return;
     }
     if (reply->type == REDIS_REPLY_ERROR) {

@@ -67,13 +67,9 @@ static void watch(struct shard__redis_store *store, int wants_write)
     epoll_ctl(store->epoll_fd, EPOLL_CTL_MOD, link->fd, &event);
 }
 
-void shard__redis_link_break(struct shard__redis_store *store, const char *format, ...)
+static void hang_up(struct shard__redis_store *store)
 {
     struct shard__redis_link *link = &store->link;
-    va_list arguments;
-    va_start(arguments, format);
-    vsnprintf(link->trouble, sizeof(link->trouble), format, arguments);
-    va_end(arguments);
     if (link->fd >= 0)
         close(link->fd);
     redisReaderFree(link->reader);
@@ -85,6 +81,62 @@ void shard__redis_link_break(struct shard__redis_store *store, const char *forma
     shard__bytes_init(&link->out, store->context);
     link->out_at = 0;
     memset(link->loaded, 0, sizeof(link->loaded));
+    link->state = SHARD__REDIS_DOWN;
+    shard__redis_unsend_all(store);
+}
+
+void shard__redis_link_go(struct shard__redis_store *store, const char *host, size_t size, int32_t port)
+{
+    char *copy = shard__realloc(store->context, NULL, 0, size + 1);
+    if (copy == NULL) {
+        shard__redis_link_break(store, "no memory for a connection");
+        return;
+    }
+    memcpy(copy, host, size);
+    copy[size] = '\0';
+    shard__strfree(store->context, store->host);
+    store->host = copy;
+    store->port = port;
+    store->link.is_to_sentinel = 0;
+    store->link.next_ns = 0;
+    hang_up(store);
+    shard__log(store->context, SHARD_LOG_INFO, "store-link", "store '%s': goes to %s:%d", store->name, copy, port);
+}
+
+/* Sentinels take turns, and are asked again when the master that they named is lost. */
+static void lose_server(struct shard__redis_store *store)
+{
+    if (store->master == NULL)
+        return;
+    if (store->link.is_to_sentinel)
+        store->sentinel_at = (store->sentinel_at + 1) % store->sentinel_count;
+    store->link.is_to_sentinel = 0;
+    store->has_master = 0;
+}
+
+/* Takes the sentinel whose turn it is for the server. 0 or a negative code. */
+static int turn_to_sentinel(struct shard__redis_store *store)
+{
+    const char *at = store->sentinels, *host;
+    size_t size;
+    int32_t port;
+    for (int32_t i = 0; i < store->sentinel_at; i++)
+        at += strcspn(at, ",") + 1;
+    int status = shard__redis_parse_host(at, strcspn(at, ","), 26379, &host, &size, &port);
+    if (status == 0)
+        shard__redis_link_go(store, host, size, port);
+    store->link.is_to_sentinel = status == 0;
+    return status;
+}
+
+void shard__redis_link_break(struct shard__redis_store *store, const char *format, ...)
+{
+    struct shard__redis_link *link = &store->link;
+    va_list arguments;
+    va_start(arguments, format);
+    vsnprintf(link->trouble, sizeof(link->trouble), format, arguments);
+    va_end(arguments);
+    hang_up(store);
     shard__log(store->context, SHARD_LOG_INFO, "store-link", "store '%s': %s", store->name, link->trouble);
     int64_t pause_ns = FIRST_PAUSE_NS << (link->failures < 6 ? link->failures : 6);
     if (pause_ns > LONGEST_PAUSE_NS)
@@ -94,10 +146,9 @@ void shard__redis_link_break(struct shard__redis_store *store, const char *forma
     pause_ns = pause_ns / 2 + (int64_t)(store->random >> 33) % (pause_ns / 2);
     link->next_ns = shard__now_ns(store->context) + pause_ns;
     link->failures++;
-    link->state = SHARD__REDIS_DOWN;
-    shard__redis_unsend_all(store);
+    lose_server(store);
     /* A server that never was there will not be waited for: a wrong address is told at once. */
-    if (!link->was_up && store->first != NULL)
+    if (!link->was_up && store->first != NULL && link->failures > store->sentinel_count)
         shard__redis_end_all(store, shard__fail(SHARD_EIO, "store '%s': %.200s", store->name, link->trouble));
 }
 
@@ -134,6 +185,10 @@ static void begin(struct shard__redis_store *store, int64_t now_ns)
 {
     struct shard__redis_address address = {.size = 0};
     store->link.deadline_ns = now_ns + CONNECT_NS;
+    if (store->master != NULL && !store->has_master && turn_to_sentinel(store) < 0) {
+        shard__redis_link_break(store, "%s", shard__redis_trouble(store));
+        return;
+    }
     if (shard__redis_numeric(store, &address)) {
         connect_to(store, &address);
     } else if (shard__redis_lookup_start(store) < 0) {

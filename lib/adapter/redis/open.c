@@ -42,6 +42,8 @@ void shard__redis_free(struct shard__redis_store *store)
     shard__strfree(context, store->host);
     shard__strfree(context, store->unix_socket);
     shard__strfree(context, store->user);
+    shard__strfree(context, store->sentinels);
+    shard__strfree(context, store->master);
     if (store->password != NULL)
         explicit_bzero(store->password, strlen(store->password));
     shard__strfree(context, store->password);
@@ -71,7 +73,7 @@ static int read_password(struct shard__redis_store *store, const char *path)
 static int check_config(const struct shard_redis_store_config *config)
 {
     if (config->port < 0 || config->port > 65535 || config->db < 0 || config->wait_replicas < 0 ||
-        config->wait_ms < 0 || config->timeout_ms < 0)
+        config->wait_ms < 0 || config->waitaof < 0 || config->timeout_ms < 0)
         return shard__fail(SHARD_EINVAL, "redis store: port, db, wait_replicas, wait_ms or timeout_ms is out of "
                                          "range");
     if (config->prefix != NULL &&
@@ -100,6 +102,10 @@ static int take_place(struct shard__redis_store *store, const struct shard_redis
     store->user = copy(store->context, url.user != NULL ? url.user : config->user, NULL);
     store->port = url.port != 0 ? url.port : config->port != 0 ? config->port : 6379;
     store->db = url.has_db ? url.db : config->db;
+    store->sentinels = url.sentinels;
+    store->master = url.master;
+    store->sentinel_count = url.sentinel_count;
+    url.sentinels = url.master = NULL;
     shard__redis_url_clear(store->context, &url);
     if (store->host == NULL || (path != NULL && store->unix_socket == NULL))
         return SHARD_ENOMEM;
@@ -109,6 +115,8 @@ static int take_place(struct shard__redis_store *store, const struct shard_redis
     char name[512];
     if (store->unix_socket != NULL)
         snprintf(name, sizeof(name), "redis+unix://%s?db=%d", store->unix_socket, store->db);
+    else if (store->master != NULL)
+        snprintf(name, sizeof(name), "redis-sentinel://%.300s/%.100s/%d", store->sentinels, store->master, store->db);
     else
         snprintf(name, sizeof(name), "redis://%s:%d/%d", store->host, store->port, store->db);
     store->name = shard__strdup(store->context, name);

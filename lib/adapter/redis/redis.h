@@ -102,6 +102,8 @@ enum shard__redis_link_state {
 /* What the next reply is for. */
 enum shard__redis_expect {
     SHARD__REDIS_EXPECT_AUTH,
+    SHARD__REDIS_EXPECT_SENTINEL, /* the address of the master */
+    SHARD__REDIS_EXPECT_ROLE,
     SHARD__REDIS_EXPECT_SELECT,
     SHARD__REDIS_EXPECT_CONFIG, /* warnings only: may fail */
     SHARD__REDIS_EXPECT_SCRIPT, /* of SCRIPT LOAD */
@@ -132,6 +134,7 @@ struct shard__redis_link {
     int64_t next_ns;
     int32_t failures; /* in a row */
     int was_up;
+    int is_to_sentinel;
     char trouble[256]; /* why it is down */
 };
 
@@ -160,6 +163,10 @@ struct shard__redis_store {
     char *name; /* for messages: redis://host:port/0 */
     char *host, *unix_socket, *user, *password, *prefix;
     int32_t port, db, wait_replicas, wait_ms, waitaof;
+    char *sentinels; /* "host:port,host:port"; NULL: the server is where it is */
+    char *master;    /* its name among the sentinels */
+    int32_t sentinel_count, sentinel_at;
+    int has_master; /* host and port are the master's */
     int64_t timeout_ns;
     struct shard__keep keep;
     char handle[33]; /* random: tells this handle from every other */
@@ -235,6 +242,8 @@ int shard__redis_link_step(struct shard__redis_store *store, int64_t now_ns);
 void shard__redis_flush(struct shard__redis_store *store);
 void shard__redis_link_break(struct shard__redis_store *store, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
+/* Connects anew at once, to where `host` and `port` are now: what was sent waits again. */
+void shard__redis_link_go(struct shard__redis_store *store, const char *host, size_t size, int32_t port);
 int64_t shard__redis_link_next_ns(const struct shard__redis_store *store);
 /* Notes what the next reply is for. 0 or SHARD_ENOMEM. */
 int shard__redis_expect(struct shard__redis_store *store, enum shard__redis_expect kind, struct shard__redis_call *call,
@@ -314,10 +323,13 @@ void shard__redis_wait(struct shard__redis_store *store, int timeout_ms);
 
 /* What a URL says; the strings are the caller's to free with shard__strfree(). */
 struct shard__redis_url {
-    char *host, *unix_socket, *user;
-    int32_t port, db;
+    char *host, *unix_socket, *user, *sentinels, *master;
+    int32_t port, db, sentinel_count;
     int has_db;
 };
+/* HOST[:PORT] of so many bytes; [HOST] when it has colons. 0, or a negative code. */
+int shard__redis_parse_host(const char *text, size_t size, int32_t fallback, const char **ret_host, size_t *ret_size,
+                            int32_t *ret_port);
 int shard__redis_parse_url(const shard_context *context, const char *url, struct shard__redis_url *ret_url);
 void shard__redis_url_clear(const shard_context *context, struct shard__redis_url *url);
 

@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* URLs of stores: redis://[USER@]HOST[:PORT][/DB] and redis+unix://[USER@]/PATH[?db=DB]. */
+/*
+ * URLs of stores: redis://[USER@]HOST[:PORT][/DB], redis+unix://[USER@]/PATH[?db=DB] and
+ * redis-sentinel://[USER@]HOST[:PORT][,HOST[:PORT]...]/MASTER[/DB].
+ */
 
 #include "redis.h"
 
@@ -23,6 +26,8 @@ void shard__redis_url_clear(const shard_context *context, struct shard__redis_ur
     shard__strfree(context, url->host);
     shard__strfree(context, url->unix_socket);
     shard__strfree(context, url->user);
+    shard__strfree(context, url->sentinels);
+    shard__strfree(context, url->master);
     memset(url, 0, sizeof(*url));
 }
 
@@ -106,6 +111,52 @@ static int read_path(const shard_context *context, const char *url, const char *
     return read_number(url, "the database", rest + size + 4, strlen(rest + size + 4), 1000000, &into->db);
 }
 
+int shard__redis_parse_host(const char *text, size_t size, int32_t fallback, const char **ret_host, size_t *ret_size,
+                            int32_t *ret_port)
+{
+    int has_brackets = size > 0 && text[0] == '[';
+    const char *host = text + has_brackets, *end = memchr(host, has_brackets ? ']' : ':', size - (size_t)has_brackets);
+    const char *last = text + size, *port = end == NULL ? last : end + has_brackets;
+    if (end == NULL)
+        end = last;
+    if (end == host || (has_brackets && end == last) || (port < last && port[0] != ':'))
+        return shard__fail(SHARD_EINVAL, "'%.*s' is no HOST[:PORT]", (int)size, text);
+    *ret_host = host;
+    *ret_size = (size_t)(end - host);
+    *ret_port = fallback;
+    return port == last ? 0 : read_number(text, "the port", port + 1, (size_t)(last - port - 1), 65535, ret_port);
+}
+
+/* Sentinels are kept as they stand; each is looked at here, so that what is wrong is told at once. */
+static int read_sentinels(const shard_context *context, const char *url, const char *rest,
+                          struct shard__redis_url *into)
+{
+    size_t size = strcspn(rest, "/"), name = rest[size] == '/' ? strcspn(rest + size + 1, "/") : 0;
+    if (name == 0)
+        return shard__fail(SHARD_EINVAL,
+                           "store '%s': the name of the master is missing, expected "
+                           "redis-sentinel://[USER@]HOST[:PORT][,HOST[:PORT]...]/MASTER[/DB]",
+                           url);
+    for (size_t at = 0; at <= size; into->sentinel_count++) {
+        const char *host;
+        size_t length = strcspn(rest + at, ",/"), host_size;
+        int32_t port;
+        int status = shard__redis_parse_host(rest + at, length, 26379, &host, &host_size, &port);
+        if (status < 0)
+            return status;
+        at += length + 1;
+    }
+    into->sentinels = copy_part(context, rest, size);
+    into->master = copy_part(context, rest + size + 1, name);
+    if (into->sentinels == NULL || into->master == NULL)
+        return SHARD_ENOMEM;
+    const char *db = rest + size + 1 + name;
+    if (db[0] == '\0' || db[1] == '\0')
+        return 0;
+    into->has_db = 1;
+    return read_number(url, "the database", db + 1, strlen(db + 1), 1000000, &into->db);
+}
+
 int shard__redis_parse_url(const shard_context *context, const char *url, struct shard__redis_url *ret_url)
 {
     struct shard__redis_url parsed = {0};
@@ -115,13 +166,18 @@ int shard__redis_parse_url(const shard_context *context, const char *url, struct
                            "store '%s': TLS is not built in; use redis:// through a tunnel (stunnel, "
                            "ssh -L), or redis+unix://",
                            url);
-    if (!is_unix && strncmp(url, "redis://", 8) != 0)
-        return shard__fail(SHARD_EINVAL, "store '%s' is no URL of a Redis server, expected redis:// or redis+unix://",
+    int is_sentinel = strncmp(url, "redis-sentinel://", 17) == 0;
+    if (!is_unix && !is_sentinel && strncmp(url, "redis://", 8) != 0)
+        return shard__fail(SHARD_EINVAL,
+                           "store '%s' is no URL of a Redis server, expected redis://, redis+unix:// or "
+                           "redis-sentinel://",
                            url);
-    const char *rest = url + (is_unix ? 13 : 8);
+    const char *rest = url + (is_unix ? 13 : is_sentinel ? 17 : 8);
     int status = read_user(context, url, &rest, &parsed);
     if (status == 0)
-        status = is_unix ? read_path(context, url, rest, &parsed) : read_host(context, url, rest, &parsed);
+        status = is_unix       ? read_path(context, url, rest, &parsed)
+                 : is_sentinel ? read_sentinels(context, url, rest, &parsed)
+                               : read_host(context, url, rest, &parsed);
     if (status < 0) {
         shard__redis_url_clear(context, &parsed);
         return status;
