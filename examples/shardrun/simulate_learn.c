@@ -104,6 +104,23 @@ void learning_placed(struct learning *learning, const shard_view *view, shard_ta
     learning->starts[before] = seconds_of(learning, view);
 }
 
+/* Whether an attempt took far longer than was to be expected: as bad as one that failed in the middle. */
+static bool is_late(const struct learning *learning, int row)
+{
+    const float *values = learning->values + (size_t)row * (size_t)column_count();
+    double expected = NAN, speed = 1, ratio = 1;
+    for (int i = 0; i < column_count(); i++) {
+        const char *name = shard_history_schema()->features[i].name;
+        if (strcmp(name, "task_expected_seconds") == 0)
+            expected = (double)values[i];
+        else if (strcmp(name, "host_speed") == 0)
+            speed = (double)values[i];
+        else if (strcmp(name, "kind_seconds_ratio") == 0 && isfinite(values[i]))
+            ratio = (double)values[i];
+    }
+    return learning->ends[row] - learning->starts[row] > 2.5 * expected * ratio / speed + 2;
+}
+
 void learning_ended(struct learning *learning, const shard_view *view, shard_task_id task, enum shard_outcome outcome)
 {
     int row = task < learning->task_count ? learning->row_of[task] : -1;
@@ -112,7 +129,7 @@ void learning_ended(struct learning *learning, const shard_view *view, shard_tas
     learning->row_of[task] = -1;
     learning->ends[row] = seconds_of(learning, view);
     if (outcome != SHARD_OUTCOME_CANCELLED && outcome != SHARD_OUTCOME_PREEMPTED)
-        learning->labels[row] = outcome != SHARD_OUTCOME_DONE;
+        learning->labels[row] = outcome != SHARD_OUTCOME_DONE || is_late(learning, row);
 }
 
 void learning_end(struct learning *learning)
@@ -174,9 +191,9 @@ int learning_train(shard_context *context, const struct learning *learning, shar
                                   .labels = labels,
                                   .names = names,
                                   .rounds = 300,
-                                  .depth = 5,
+                                  .depth = 4,
                                   .learning_rate = 0.05,
-                                  .min_child_weight = 5,
+                                  .min_child_weight = 10,
                                   .row_share = 0.8,
                                   .column_share = 0.6};
     *ret_forest = NULL;
@@ -195,10 +212,10 @@ int learning_train(shard_context *context, const struct learning *learning, shar
 int simulate_learn(const struct simulate *simulate, shard_forest **ret_forest)
 {
     static const char *const teachers[] = {"adaptive:prior", "random_retry"};
-    enum { TEACHERS = sizeof teachers / sizeof *teachers };
+    enum { TEACHERS = sizeof teachers / sizeof *teachers, RUNS = 2 * TEACHERS };
     struct learning learning;
     int code = learning_begin(simulate->context, &learning);
-    for (int i = 0; i < simulate->workflow_count * TEACHERS && code == CLI_DONE; i++) {
+    for (int i = 0; i < simulate->workflow_count * RUNS && code == CLI_DONE; i++) {
         struct simulate_policy policy;
         struct shard_sim_result result = {.struct_size = sizeof result};
         code = simulate_policy_make(simulate, teachers[i % TEACHERS], &policy);
@@ -213,7 +230,7 @@ int simulate_learn(const struct simulate *simulate, shard_forest **ret_forest)
                                           .seed = UINT64_C(0x7ea0000000) + (uint64_t)i, /* beyond what --seeds takes */
                                           .hosts = simulate->hosts,
                                           .engine = &policy.engine};
-        if (shard_simulate(simulate->context, simulate->workflows[i / TEACHERS].workflow, &config, &result) < 0)
+        if (shard_simulate(simulate->context, simulate->workflows[i / RUNS].workflow, &config, &result) < 0)
             code = cli_library_error("adaptive:learned");
         simulate_policy_end(&policy);
     }

@@ -292,7 +292,7 @@ struct shard_adaptive_config {
     double half_life_seconds;  /* in which what was seen of hosts and kinds loses half of its weight; 0: 600 */
     double most_quarantined;   /* share of the hosts that may be quarantined at once; 0: 0.5 */
     double quarantine_seconds; /* of the first quarantine of a host; doubles, up to half an hour; 0: 60 */
-    int32_t candidates;        /* open hosts that are looked at for a task, at most 64; 0: 24 */
+    int32_t candidates;        /* open hosts that are looked at for a task, at most 64; 0: 12 */
 };
 
 /**

@@ -10,7 +10,7 @@
 #include "engine/engine.h"
 
 /* A host's row is made again when it is so old, though nothing happened there: times since grow. */
-static const int64_t row_age_ns = 1000000000;
+static const int64_t row_age_ns = 5000000000;
 
 static int32_t kind_of(struct shard__foresight *foresight, const struct shard_view *view, int32_t kind)
 {

@@ -98,7 +98,7 @@ static int check(struct shard_adaptive_config *config)
         return shard__fail(SHARD_EINVAL, "adaptive config: candidates is %d, expected 0 (the default) to 64",
                            config->candidates);
     if (config->candidates == 0)
-        config->candidates = 24;
+        config->candidates = 12;
     return 0;
 }
 

@@ -56,6 +56,7 @@ struct shard__offer {
     int32_t host;
     double p_fail; /* corrected for having been picked among many */
     double evidence;
+    double least_p;     /* it has failed there */
     double seconds;     /* with staging */
     double run_seconds; /* without */
     double wait_seconds;

@@ -12,6 +12,7 @@
 
 /* The least that a second of delay counts: tasks that nobody waits for are not put off for ever. */
 static const double least_urgency = 0.2, lost_share = 0.5, dearer_by_failure = 3;
+static const double failed_here_p = 0.6;
 /* A model that does not say how much it has seen counts as so many attempts. */
 static const double model_attempts = 20;
 
@@ -58,8 +59,8 @@ void shard__adaptive_about(const struct shard__weighed *task, int32_t host, int6
 }
 
 /*
- * What the engine's predictor says of the same hosts. Its probability stands for the blame's, since it sees the same
- * rates and more; what it does not know stays as it was. Seconds are the predictor's where it knows them.
+ * What the engine's predictor says of the same hosts, pooled with the blame's probability by the evidence of each; what
+ * it does not know stays as it was. Seconds are the predictor's where it knows them.
  */
 static void ask_predictor(const struct shard_view *view, const struct shard__weighed *task, struct shard__offer *offers,
                           int32_t count)
@@ -78,8 +79,11 @@ static void ask_predictor(const struct shard_view *view, const struct shard__wei
             struct shard__offer *offer = &offers[first + i];
             if (isnan(p_fail[i]))
                 continue;
-            offer->p_fail = p_fail[i];
-            offer->evidence += isnan(evidence[i]) ? model_attempts : evidence[i];
+            double attempts = isnan(evidence[i]) ? model_attempts : evidence[i];
+            double floor = isnan(evidence[i]) ? offer->least_p : 0;
+            double p = (p_fail[i] * attempts + offer->p_fail * offer->evidence) / (attempts + offer->evidence);
+            offer->p_fail = p > floor ? p : floor;
+            offer->evidence += attempts;
             if (seconds[i] >= 0)
                 offer->seconds += seconds[i] - offer->run_seconds;
         }
@@ -95,8 +99,9 @@ void shard__adaptive_forecast(struct shard__adaptive *policy, const struct shard
         shard__adaptive_about(task, offer->host, view->now_ns, &about);
         offer->p_fail = shard__blame_p_fail(&policy->blame, &about, &offer->evidence);
         /* Where it has failed already it is likely to fail again, whatever the rates say. */
-        if (task->failures > 0 && shard__blame_failed_on(&policy->blame, task->key, offer->host))
-            offer->p_fail = offer->p_fail > 0.6 ? offer->p_fail : 0.6;
+        offer->least_p =
+            task->failures > 0 && shard__blame_failed_on(&policy->blame, task->key, offer->host) ? failed_here_p : 0;
+        offer->p_fail = offer->p_fail > offer->least_p ? offer->p_fail : offer->least_p;
         double staging = view->tasks->staging_seconds(view->run, task->task, offer->host);
         offer->run_seconds =
             task->seconds / view->cluster->hosts[offer->host].speed * shard__pace_slowness(&policy->pace, offer->host);

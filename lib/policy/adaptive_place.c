@@ -6,7 +6,7 @@
 #include "adaptive.h"
 #include "base/context.h"
 
-enum { MOST_OFFERS = 256, FULL_LOOKED_AT = 16 };
+enum { MOST_OFFERS = 256, FULL_LOOKED_AT = 8 };
 /* From this urgency on, a task is worth a look at so many open hosts, and its parts will not have to wait for slots:
    they go first. */
 static const double urgent = 0.6;
@@ -245,6 +245,22 @@ static double idle_cost(const struct shard__adaptive *policy, const struct shard
     return task->failures > 0 ? 0 : policy->config.idle_weight * (1 - offer->p_fail) * offer->seconds;
 }
 
+/* Nobody will have it: the least bad host that is quarantined, if that is all there is. */
+static void start_on_least_bad(struct shard__adaptive *policy, const struct shard_view *view,
+                               const struct shard__weighed *task, struct shard_decision *ret_decision)
+{
+    struct shard__offer best = {.host = least_bad(policy, view, task)};
+    if (best.host < 0) {
+        wait_for(ret_decision, SHARD_REASON_EXCLUDED, 0, 0);
+        return;
+    }
+    shard__adaptive_forecast(policy, view, task, &best, 1);
+    shard__adaptive_cost(policy, task, &best, 1);
+    shard__log(policy->context, SHARD_LOG_WARNING, "least-bad-host", "every host is quarantined: host '%s' is used",
+               view->cluster->hosts[best.host].name);
+    start_on(ret_decision, &best, SHARD_REASON_LEAST_BAD, 0);
+}
+
 /* Whether a host that is free at once, twice as fast and never fails would be worth waiting for: most are not. */
 static int may_be_worth_waiting(const struct shard__adaptive *policy, const struct shard__weighed *task,
                                 const struct shard__offer *offer)
@@ -261,40 +277,30 @@ int shard__adaptive_place(void *self, const shard_view *view, shard_task_id id, 
     shard__adaptive_weigh_task(policy, view, id, &task);
     int32_t count = draw_offers(policy, view, &task, -1, offers);
     int found = best_of(policy, view, &task, -1, offers, count, &best, &next);
-    if (wants_split(policy, view, &task, &best, ret_decision))
-        return 0;
-    if (!found) {
-        int32_t host = least_bad(policy, view, &task);
-        best = (struct shard__offer){.host = host};
-        if (host < 0) {
-            wait_for(ret_decision, SHARD_REASON_EXCLUDED, 0, 0);
-            return 0;
-        }
-        shard__adaptive_forecast(policy, view, &task, &best, 1);
-        shard__adaptive_cost(policy, &task, &best, 1);
-        shard__log(policy->context, SHARD_LOG_WARNING, "least-bad-host", "every host is quarantined: host '%s' is used",
-                   view->cluster->hosts[host].name);
-        start_on(ret_decision, &best, SHARD_REASON_LEAST_BAD, 0);
-        return 0;
-    }
-    int is_canary = shard__health_of(&policy->health, best.host, view->now_ns) == SHARD__PROBATION;
+    int is_canary = found && shard__health_of(&policy->health, best.host, view->now_ns) == SHARD__PROBATION;
     int may_wait = found == 1 && !is_canary && may_be_worth_waiting(policy, &task, &best) &&
                    best_full(policy, view, &task, &later);
-    if (may_wait &&
-        best.cost_seconds > (1 + policy->config.hysteresis) * later.cost_seconds + idle_cost(policy, &task, &best)) {
+    int waits = may_wait && best.cost_seconds >
+                                (1 + policy->config.hysteresis) * later.cost_seconds + idle_cost(policy, &task, &best);
+    /* Whether it is likely to fail as one is asked of where it would go: a sick host that is refused is no reason. */
+    if (wants_split(policy, view, &task, waits ? &later : &best, ret_decision))
+        return 0;
+    if (!found) {
+        start_on_least_bad(policy, view, &task, ret_decision);
+    } else if (waits) {
         refuse(policy, view, &task, offers, count);
         wait_for(ret_decision, SHARD_REASON_PREFERS_OTHER, later.wait_seconds, later.wait_seconds + 1);
         ret_decision->host = later.host;
         ret_decision->p_fail = best.p_fail;
         ret_decision->limit = best.cost_seconds - later.cost_seconds;
-        return 0;
+    } else {
+        start_on(ret_decision, &best,
+                 found == 2  ? SHARD_REASON_EXPLORES
+                 : is_canary ? SHARD_REASON_CANARY
+                             : SHARD_REASON_LOWEST_COST,
+                 next.host >= 0 ? next.cost_seconds
+                 : may_wait     ? later.cost_seconds
+                                : 0);
     }
-    start_on(ret_decision, &best,
-             found == 2  ? SHARD_REASON_EXPLORES
-             : is_canary ? SHARD_REASON_CANARY
-                         : SHARD_REASON_LOWEST_COST,
-             next.host >= 0 ? next.cost_seconds
-             : may_wait     ? later.cost_seconds
-                            : 0);
     return 0;
 }
