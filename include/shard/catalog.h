@@ -40,11 +40,20 @@ enum { SHARD_COMMIT_TEXT = 41, SHARD_CATALOG_PATH = 128 };
 /** What a catalog is made of; copied. */
 struct shard_catalog_config {
     size_t struct_size;
-    const char *path;   /* needed: the bare repository, made if nothing is there */
-    const char *url;    /* of the remote: a path, file://, ssh:// or https://; NULL: none */
-    const char *branch; /* NULL: "main" */
-    const char *author; /* of commits; NULL: "libshard" */
-    const char *email;  /* NULL: "libshard@localhost" */
+    const char *path;             /* needed: the bare repository, made if nothing is there */
+    const char *url;              /* of the remote: a path, file://, ssh:// or https://; NULL: none */
+    const char *branch;           /* NULL: "main" */
+    const char *author;           /* of commits; NULL: "libshard" */
+    const char *email;            /* NULL: "libshard@localhost" */
+    double sync_seconds;          /* between looks at the remote in the background; 0: 30 */
+    int32_t max_notes;            /* that wait to be committed; 0: 1,000,000 */
+    const char *ssh_user;         /* for a url without one; NULL: "git" */
+    const char *ssh_key_file;     /* private key; NULL: the keys of the agent */
+    const char *ssh_known_hosts;  /* the host has to be in this file; NULL: in ~/.ssh/known_hosts */
+    const char *https_token_file; /* its first line is the password; read for each connection. NULL: none */
+    const char *https_user;       /* that goes with it; NULL: "x-access-token" */
+    const char *https_ca_file;    /* PEM: whom to trust instead of the system's list. libgit2 keeps one such list for
+                                     the whole process: the last catalog's */
 };
 
 /**
@@ -60,7 +69,7 @@ SHARD_API int shard_catalog_open(shard_context *context, const struct shard_cata
                                  shard_catalog **ret_catalog);
 
 /**
- * Ends a catalog. NULL is fine.
+ * Ends a catalog, after what is under way in the background; notes that wait are committed, not pushed. NULL is fine.
  */
 SHARD_API void shard_catalog_close(shard_catalog *catalog);
 
@@ -68,7 +77,8 @@ SHARD_API void shard_catalog_close(shard_catalog *catalog);
  * Writes a workflow as the branch's next commit, in place of what workflow it held.
  *
  * Files that are not of the catalog's layout stay, and so does what was decided. A workflow that is there already as it
- * is makes no commit. `message` NULL gives one. The remote gets it with the next shard_catalog_sync().
+ * is makes no commit. `message` NULL gives one. The remote gets it with the next
+ * shard_catalog_sync(), which shard_catalog_step() also does.
  *
  * Returns 0 and the commit's id.
  * Errors: SHARD_EIO, SHARD_ENOSPC, SHARD_ECORRUPT, SHARD_ENOMEM.
@@ -77,7 +87,8 @@ SHARD_API int shard_catalog_publish(shard_catalog *catalog, const shard_workflow
                                     char ret_commit[SHARD_COMMIT_TEXT]);
 
 /**
- * Fetches, merges what is new at the remote into the branch, and pushes; blocks. Without a remote it does nothing.
+ * Commits the notes that wait, fetches, merges what is new at the remote into the branch, and pushes; blocks. Without a
+ * remote it commits only.
  *
  * Files that both sides changed are merged field by field. Of a field that both changed differently ours stays, theirs
  * is in the history, and the log has a warning that names task and field ("catalog-conflict").
@@ -87,6 +98,82 @@ SHARD_API int shard_catalog_publish(shard_catalog *catalog, const shard_workflow
  * can merge), SHARD_ENOSPC, SHARD_ECORRUPT, SHARD_ENOMEM.
  */
 SHARD_API int shard_catalog_sync(shard_catalog *catalog);
+
+/**
+ * Sets one field of a task's file, as a commit: what anyone may do with plain git, too.
+ *
+ * `value` is JSON ("30", "\"align\""); NULL takes the field away. `message` NULL gives one. A value that is there
+ * already makes no commit.
+ *
+ * Returns 0 and the commit's id.
+ * Errors: SHARD_ENOENT (task), SHARD_EINVAL and SHARD_EPARSE (field or value, with the path), SHARD_EIO, SHARD_ENOSPC,
+ * SHARD_ECORRUPT, SHARD_ENOMEM.
+ */
+SHARD_API int shard_catalog_amend(shard_catalog *catalog, const char *task, const char *field, const char *value,
+                                  const char *message, char ret_commit[SHARD_COMMIT_TEXT]);
+
+/** A decision, for the history of a task or of a host. Text is copied. */
+struct shard_catalog_decision {
+    size_t struct_size;
+    const char *task;   /* NULL: it is about the host */
+    const char *host;   /* NULL: none */
+    const char *run;    /* NULL: none */
+    const char *what;   /* needed: "split in 4", "moved" */
+    const char *reason; /* NULL: none */
+    double p_fail;      /* the forecast that it stood on; NaN: not known */
+    double seconds;     /* NaN: not known */
+    int64_t time_ns;    /* wall clock; 0: now */
+};
+
+/**
+ * Keeps a decision, to be a commit of its own soon: the trailers Task, Host, Run, Reason and Forecast, and a line in
+ * the log of the task or host. Never blocks.
+ *
+ * Notes are committed in the background, which shard_catalog_step() starts through the context's offload hook, and by
+ * shard_catalog_sync() and shard_catalog_close(). When more than 32 wait, a commit has several.
+ *
+ * Returns 0.
+ * Errors: SHARD_EINVAL, SHARD_ELIMIT (max_notes wait), SHARD_ENOMEM, SHARD_EVERSION.
+ */
+SHARD_API int shard_catalog_note(shard_catalog *catalog, const struct shard_catalog_decision *note);
+
+/**
+ * The descriptor to watch for reading: it is when shard_catalog_step() has something to do or to tell.
+ *
+ * Returns the descriptor, which stays the catalog's.
+ */
+SHARD_API int shard_catalog_fd(const shard_catalog *catalog);
+
+/**
+ * Starts what is due in the background: commits of notes, and every sync_seconds, or soon after a commit, a
+ * shard_catalog_sync(). Never blocks where the context has an offload hook; where it has none, the work is done here.
+ *
+ * A remote that cannot be reached is tried again, at most a minute later: until then there is a backlog and a line in
+ * the log ("catalog-remote"). A change that was fetched is told by shard_catalog_next_change().
+ *
+ * Returns 0.
+ * Errors: the offload hook's.
+ */
+SHARD_API int shard_catalog_step(shard_catalog *catalog);
+
+/** A task whose file somebody changed. Pointers live until the next call of next_change. */
+struct shard_catalog_change {
+    size_t struct_size;
+    const char *path;
+    int code;                       /* 0, or why the file is no task any more: what was known of it holds */
+    const char *message;            /* of a code */
+    const shard_workflow *workflow; /* shard_workflow_parse_task() of the file; NULL with a code */
+    char commit[SHARD_COMMIT_TEXT]; /* the revision that it is of */
+};
+
+/**
+ * Takes the next task that changed in the branch since it was loaded or published, or since the change before. A task
+ * that is gone from the branch is no change.
+ *
+ * Returns 1 with a change, 0 when there is none.
+ * Errors: SHARD_EVERSION.
+ */
+SHARD_API int shard_catalog_next_change(shard_catalog *catalog, struct shard_catalog_change *ret_change);
 
 /** What to load. */
 struct shard_catalog_request {

@@ -51,3 +51,37 @@ int shard_catalog_task_path(const char *task_name, char ret_path[SHARD_CATALOG_P
     (void)ret_path;
     return shard_catalog_sync(NULL);
 }
+
+int shard_catalog_note(shard_catalog *catalog, const struct shard_catalog_decision *note)
+{
+    (void)note;
+    return shard_catalog_sync(catalog);
+}
+
+int shard_catalog_fd(const shard_catalog *catalog)
+{
+    (void)catalog;
+    return -1;
+}
+
+int shard_catalog_step(shard_catalog *catalog)
+{
+    return shard_catalog_sync(catalog);
+}
+
+int shard_catalog_next_change(shard_catalog *catalog, struct shard_catalog_change *ret_change)
+{
+    (void)ret_change;
+    return shard_catalog_sync(catalog);
+}
+
+int shard_catalog_amend(shard_catalog *catalog, const char *task, const char *field, const char *value,
+                        const char *message, char ret_commit[SHARD_COMMIT_TEXT])
+{
+    (void)task;
+    (void)field;
+    (void)value;
+    (void)message;
+    (void)ret_commit;
+    return shard_catalog_sync(catalog);
+}

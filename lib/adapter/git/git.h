@@ -20,9 +20,46 @@ enum {
     SHARD__MEMBERS = 32 /* of one object; the native format has fewer */
 };
 
+/* A decision that waits to be committed. One allocation of `size` bytes; its texts lie behind it. */
+struct shard__git_note {
+    struct shard__git_note *next;
+    size_t size;
+    const char *task, *host, *run, *what, *reason; /* NULL: none */
+    double p_fail, seconds;
+    int64_t time_ns;
+};
+
+/* A task that changed and was not told yet. */
+struct shard__git_change {
+    struct shard__git_change *next;
+    char path[SHARD_CATALOG_PATH];
+    char message[300];
+    int code;
+    shard_workflow *workflow; /* a reference */
+    git_oid commit;
+};
+
 struct shard_catalog {
     shard_context *context;
-    pthread_mutex_t mutex;
+    pthread_mutex_t mutex; /* of the repository, and of what is not below queue_mutex */
+    git_oid seen;          /* the commit whose tasks were told; zero: none */
+    int remote_is_gone;    /* it was said in the log */
+
+    pthread_mutex_t queue_mutex;
+    pthread_cond_t is_idle;
+    struct shard__git_note *notes, **notes_end;
+    int64_t note_count;
+    int64_t max_notes;
+    struct shard__git_change *changes, **changes_end;
+    struct shard__git_change *told;
+    int is_scheduled;
+    int is_closing;
+    int64_t sync_ns;      /* between looks */
+    int64_t back_off_ns;  /* 0: the last one went well */
+    int64_t next_sync_ns; /* INT64_MAX: no remote */
+
+    int epoll_fd, timer_fd, wake_fd;
+    char *ssh_user, *ssh_key_file, *ssh_known_hosts, *https_token_file, *https_user;
     git_repository *repository;
     char *path;
     char *url; /* NULL: no remote */
@@ -88,6 +125,36 @@ int shard__git_tip(shard_catalog *catalog, const char *ref, git_commit **ret_com
 /* Makes a commit of a tree and moves the branch to it. `parents` has up to two; the first is the branch's tip. */
 int shard__git_commit(shard_catalog *catalog, const git_oid *tree, git_commit **parents, size_t parent_count,
                       const char *message, git_oid *ret_id);
+
+/* notes.c: each with the mutex held */
+/* Commits the notes that wait. 0, or a failure after which they still wait. */
+int shard__git_commit_notes(shard_catalog *catalog, int *ret_committed);
+void shard__git_free_notes(shard_catalog *catalog, struct shard__git_note *notes);
+
+/* changes.c: each with the mutex held */
+/* Compares the tasks of the branch with those that were told, and queues what changed. */
+int shard__git_find_changes(shard_catalog *catalog);
+void shard__git_free_changes(shard_catalog *catalog, struct shard__git_change *changes);
+/* Takes the branch as told. */
+void shard__git_mark_seen(shard_catalog *catalog, const git_oid *commit);
+
+/* worker.c */
+int shard__git_open_descriptors(shard_catalog *catalog);
+void shard__git_wake(shard_catalog *catalog);
+/* Syncs, queues what changed, and sets the time of the next look; with the mutex held. */
+int shard__git_sync_and_tell(shard_catalog *catalog);
+/* The branch has what the remote has not. */
+void shard__git_sync_soon(shard_catalog *catalog);
+void shard__git_close_worker(shard_catalog *catalog);
+
+/* access.c */
+/* What connections ask: credentials, and whether the other side is who it should be. */
+struct shard__git_access {
+    shard_catalog *catalog;
+    int tries;
+    char problem[300]; /* why the other side was refused, "" */
+};
+void shard__git_set_access(git_remote_callbacks *callbacks, struct shard__git_access *access);
 
 /* remote.c */
 int shard__git_fetch(shard_catalog *catalog);

@@ -314,6 +314,8 @@ int shard_catalog_load(shard_catalog *catalog, const struct shard_catalog_reques
         git_oid_tostr(report.commit, sizeof(report.commit), &id);
         status = load(&loading, root, &workflow);
     }
+    if (status == 0)
+        shard__git_mark_seen(catalog, &id);
     git_tree_free(root);
     pthread_mutex_unlock(&catalog->mutex);
     give_report(&loading, &report, ret_report);

@@ -7,11 +7,12 @@
 #include <sys/stat.h>
 
 #include "base/alloc.h"
+#include "base/context.h"
 #include "base/error.h"
 
 #include "git.h"
 
-enum { MAX_BRANCH_BYTES = 200 };
+enum { MAX_BRANCH_BYTES = 200, DEFAULT_MAX_NOTES = 1000000, DEFAULT_SYNC_SECONDS = 30 };
 
 static int check_config(const struct shard_catalog_config *theirs, struct shard_catalog_config *ret_config)
 {
@@ -28,6 +29,12 @@ static int check_config(const struct shard_catalog_config *theirs, struct shard_
         ret_config->author = "libshard";
     if (ret_config->email == NULL)
         ret_config->email = "libshard@localhost";
+    if (ret_config->ssh_user == NULL)
+        ret_config->ssh_user = "git";
+    if (ret_config->https_user == NULL)
+        ret_config->https_user = "x-access-token";
+    if (!(ret_config->sync_seconds >= 0) || ret_config->max_notes < 0)
+        return shard__fail(SHARD_EINVAL, "catalog: sync_seconds or max_notes is out of range, expected 0 or more");
     int is_valid = 0;
     if (strlen(ret_config->branch) <= MAX_BRANCH_BYTES)
         git_branch_name_is_valid(&is_valid, ret_config->branch);
@@ -40,16 +47,27 @@ static int check_config(const struct shard_catalog_config *theirs, struct shard_
     return 0;
 }
 
+/* Copies a text of the configuration, if there is one. */
+static int keep(shard_catalog *catalog, const char *text, char **ret_copy)
+{
+    *ret_copy = shard__strdup(catalog->context, text);
+    return text != NULL && *ret_copy == NULL ? SHARD_ENOMEM : 0;
+}
+
 static int keep_config(shard_catalog *catalog, const struct shard_catalog_config *config)
 {
-    catalog->path = shard__strdup(catalog->context, config->path);
-    catalog->url = shard__strdup(catalog->context, config->url);
-    catalog->branch = shard__strdup(catalog->context, config->branch);
-    catalog->author = shard__strdup(catalog->context, config->author);
-    catalog->email = shard__strdup(catalog->context, config->email);
-    if (catalog->path == NULL || (config->url != NULL && catalog->url == NULL) || catalog->branch == NULL ||
-        catalog->author == NULL || catalog->email == NULL)
+    if (keep(catalog, config->path, &catalog->path) < 0 || keep(catalog, config->url, &catalog->url) < 0 ||
+        keep(catalog, config->branch, &catalog->branch) < 0 || keep(catalog, config->author, &catalog->author) < 0 ||
+        keep(catalog, config->email, &catalog->email) < 0 || keep(catalog, config->ssh_user, &catalog->ssh_user) < 0 ||
+        keep(catalog, config->ssh_key_file, &catalog->ssh_key_file) < 0 ||
+        keep(catalog, config->ssh_known_hosts, &catalog->ssh_known_hosts) < 0 ||
+        keep(catalog, config->https_token_file, &catalog->https_token_file) < 0 ||
+        keep(catalog, config->https_user, &catalog->https_user) < 0)
         return SHARD_ENOMEM;
+    catalog->max_notes = config->max_notes == 0 ? DEFAULT_MAX_NOTES : config->max_notes;
+    catalog->sync_ns = shard__seconds_to_ns(config->sync_seconds == 0 ? DEFAULT_SYNC_SECONDS : config->sync_seconds);
+    catalog->next_sync_ns =
+        config->url == NULL ? INT64_MAX : shard__later_ns(shard__now_ns(catalog->context), catalog->sync_ns);
     snprintf(catalog->local_ref, sizeof(catalog->local_ref), "refs/heads/%s", config->branch);
     snprintf(catalog->remote_ref, sizeof(catalog->remote_ref), "refs/remotes/origin/%s", config->branch);
     return 0;
@@ -84,6 +102,13 @@ static int open_catalog(shard_catalog *catalog, const struct shard_catalog_confi
     git_commit *tip = NULL;
     int status = keep_config(catalog, config);
     if (status == 0)
+        status = shard__git_open_descriptors(catalog);
+    if (status == 0 && config->https_ca_file != NULL) {
+        int code = git_libgit2_opts(GIT_OPT_SET_SSL_CERT_LOCATIONS, config->https_ca_file, NULL);
+        if (code < 0)
+            status = shard__git_fail(catalog, code, "certificates of '%s' cannot be read", config->https_ca_file);
+    }
+    if (status == 0)
         status = open_repository(catalog);
     if (status == 0)
         status = shard__git_tip(catalog, catalog->local_ref, &tip);
@@ -106,7 +131,12 @@ int shard_catalog_open(shard_context *context, const struct shard_catalog_config
         return status < 0 ? status : SHARD_ENOMEM;
     }
     catalog->context = context;
+    catalog->epoll_fd = catalog->timer_fd = catalog->wake_fd = -1;
+    catalog->notes_end = &catalog->notes;
+    catalog->changes_end = &catalog->changes;
     pthread_mutex_init(&catalog->mutex, NULL);
+    pthread_mutex_init(&catalog->queue_mutex, NULL);
+    pthread_cond_init(&catalog->is_idle, NULL);
     status = open_catalog(catalog, &config);
     if (status < 0)
         shard_catalog_close(catalog);
@@ -120,6 +150,7 @@ void shard_catalog_close(shard_catalog *catalog)
     if (catalog == NULL)
         return;
     shard_context *context = catalog->context;
+    shard__git_close_worker(catalog);
     git_repository_free(catalog->repository);
     pthread_mutex_destroy(&catalog->mutex);
     shard__strfree(context, catalog->path);
@@ -127,6 +158,11 @@ void shard_catalog_close(shard_catalog *catalog)
     shard__strfree(context, catalog->branch);
     shard__strfree(context, catalog->author);
     shard__strfree(context, catalog->email);
+    shard__strfree(context, catalog->ssh_user);
+    shard__strfree(context, catalog->ssh_key_file);
+    shard__strfree(context, catalog->ssh_known_hosts);
+    shard__strfree(context, catalog->https_token_file);
+    shard__strfree(context, catalog->https_user);
     shard__release(context, catalog, sizeof(*catalog));
     git_libgit2_shutdown();
 }

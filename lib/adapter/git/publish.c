@@ -354,7 +354,11 @@ int shard_catalog_publish(shard_catalog *catalog, const shard_workflow *workflow
     git_oid id;
     pthread_mutex_lock(&catalog->mutex);
     int status = publish(catalog, workflow, message == NULL ? "Publish the workflow\n" : message, &id);
+    if (status == 0)
+        shard__git_mark_seen(catalog, &id);
     pthread_mutex_unlock(&catalog->mutex);
+    if (status == 0)
+        shard__git_sync_soon(catalog);
     if (status == 0)
         git_oid_tostr(ret_commit, SHARD_COMMIT_TEXT, &id);
     return status;

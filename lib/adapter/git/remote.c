@@ -10,8 +10,9 @@
 
 enum { MOST_ROUNDS = 5 };
 
-/* What a push met. */
+/* What a push met. Begins with what its connection asks, since both have one payload. */
 struct pushing {
+    struct shard__git_access access;
     char refused[200]; /* what the remote said, "" when it took it */
 };
 
@@ -41,7 +42,9 @@ static int download(shard_catalog *catalog, git_remote *remote)
     git_fetch_options options = GIT_FETCH_OPTIONS_INIT;
     char *specs[] = {spec};
     const git_strarray list = {.strings = specs, .count = 1};
+    struct shard__git_access access = {.catalog = catalog};
     int has = 0;
+    shard__git_set_access(&options.callbacks, &access);
     snprintf(spec, sizeof(spec), "+%s:%s", catalog->local_ref, catalog->remote_ref);
     options.download_tags = GIT_REMOTE_DOWNLOAD_TAGS_NONE;
     options.prune = GIT_FETCH_NO_PRUNE;
@@ -117,14 +120,14 @@ static int keep_refusal(const char *ref, const char *message, void *self)
 static int push(shard_catalog *catalog)
 {
     char spec[2 * SHARD__REF_BYTES + 2];
-    struct pushing pushing = {.refused = ""};
+    struct pushing pushing = {.access = {.catalog = catalog}};
     git_push_options options = GIT_PUSH_OPTIONS_INIT;
     char *specs[] = {spec};
     const git_strarray list = {.strings = specs, .count = 1};
     git_remote *remote = NULL;
     snprintf(spec, sizeof(spec), "%s:%s", catalog->local_ref, catalog->local_ref);
+    shard__git_set_access(&options.callbacks, &pushing.access);
     options.callbacks.push_update_reference = keep_refusal;
-    options.callbacks.payload = &pushing;
     int status = begin_remote(catalog, &remote);
     if (status < 0)
         return status;
@@ -176,10 +179,11 @@ int shard__git_sync(shard_catalog *catalog)
 int shard_catalog_sync(shard_catalog *catalog)
 {
     shard__clear_error();
-    if (catalog->url == NULL)
-        return 0;
+    int committed = 0;
     pthread_mutex_lock(&catalog->mutex);
-    int status = shard__git_sync(catalog);
+    int status = shard__git_commit_notes(catalog, &committed);
+    if (status == 0)
+        status = shard__git_sync_and_tell(catalog);
     pthread_mutex_unlock(&catalog->mutex);
     return status;
 }

@@ -250,6 +250,38 @@ START_TEST(arguments_that_make_no_sense_are_refused)
 }
 END_TEST
 
+START_TEST(one_field_of_a_task_is_amended)
+{
+    char commits[3][SHARD_COMMIT_TEXT];
+    shard_catalog *catalog = open_catalog("here", NULL);
+    shard_workflow *workflow = make_pair(1);
+    publish(catalog, workflow, commits[0]);
+    ck_assert_int_eq(shard_catalog_amend(catalog, "merge", "failure_cost_seconds", "30", "why", commits[1]), 0);
+    ck_assert_int_eq(shard_catalog_amend(catalog, "merge", "failure_cost_seconds", "30", NULL, commits[2]), 0);
+    ck_assert_str_eq(commits[1], commits[2]);
+    ck_assert_int_eq(shard_catalog_amend(catalog, "merge", "memory_bytes", "\"1 GiB\"", NULL, commits[2]), 0);
+    ck_assert_str_eq(sh(&bed, "git -C here log --format=%%s -2"), "merge: amend memory_bytes\nwhy");
+    ck_assert_int_eq(shard_catalog_amend(catalog, "merge", "payload", NULL, NULL, commits[2]), 0);
+    static const char *const bad[][3] = {{"merge", "failure_cost_seconds", "much"},
+                                         {"merge", "colour", "1"},
+                                         {"merge", "name", "\"x\""},
+                                         {"nobody", "units", "2"},
+                                         {"merge", "a\"b", "1"}};
+    static const int codes[] = {SHARD_EPARSE, SHARD_EPARSE, SHARD_EINVAL, SHARD_ENOENT, SHARD_EINVAL};
+    for (int i = 0; i < 5; i++)
+        ck_assert_int_eq(shard_catalog_amend(catalog, bad[i][0], bad[i][1], bad[i][2], NULL, commits[2]), codes[i]);
+    shard_workflow_unref(workflow);
+    workflow = load(catalog, NULL);
+    struct shard_task_info info = {.struct_size = sizeof(info)};
+    ck_assert_int_eq(shard_workflow_task(workflow, shard_workflow_find_task(workflow, "merge"), &info), 0);
+    ck_assert_double_eq(info.failure_cost_seconds, 30);
+    ck_assert_int_eq(info.memory_bytes, 1 << 30);
+    ck_assert_uint_eq(info.payload_bytes, 0);
+    shard_workflow_unref(workflow);
+    shard_catalog_close(catalog);
+}
+END_TEST
+
 /* No memory at any point: the call says so, and nothing is lost. */
 START_TEST(without_memory_nothing_is_lost)
 {
@@ -290,6 +322,7 @@ int main(void)
     tcase_add_test(tests, what_is_not_there_is_said);
     tcase_add_test(tests, a_repository_that_cannot_serve_is_refused);
     tcase_add_test(tests, arguments_that_make_no_sense_are_refused);
+    tcase_add_test(tests, one_field_of_a_task_is_amended);
     tcase_add_test(tests, without_memory_nothing_is_lost);
     suite_add_tcase(suite, tests);
     return suite_run(suite);

@@ -1,0 +1,128 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Who we are for the remote, and whether it is who it should be. Nothing is asked of a person. */
+
+#include <libssh2.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "base/error.h"
+#include "base/file.h"
+
+#include "git.h"
+
+enum { MOST_TOKEN_BYTES = 4096, MOST_TRIES = 2, DEFAULT_SSH_PORT = 22 };
+
+/* The first line of the file; the memory it was read to is cleared. */
+static int give_token(const shard_catalog *catalog, const char *user, git_credential **ret_credential)
+{
+    struct shard__bytes token;
+    shard__bytes_init(&token, catalog->context);
+    int status = shard__file_read(catalog->context, catalog->https_token_file, MOST_TOKEN_BYTES, &token);
+    if (status < 0)
+        return status;
+    size_t size = 0;
+    while (size < token.size && token.data[size] != '\n' && token.data[size] != '\r')
+        size++;
+    shard__bytes_append(&token, "", 1);
+    int code = GIT_EUSER;
+    if (token.status == 0) {
+        token.data[size] = '\0';
+        code = git_credential_userpass_plaintext_new(ret_credential, user, token.data);
+    }
+    if (token.capacity > 0)
+        explicit_bzero(token.data, token.capacity);
+    shard__bytes_free(&token);
+    return code;
+}
+
+static int give_credential(git_credential **ret_credential, const char *url, const char *url_user, unsigned allowed,
+                           void *self)
+{
+    struct shard__git_access *access = self;
+    const shard_catalog *catalog = access->catalog;
+    (void)url;
+    if (++access->tries > MOST_TRIES) {
+        git_error_set_str(GIT_ERROR_CALLBACK, "it took none of the credentials that the configuration names");
+        return GIT_EAUTH;
+    }
+    const char *ssh_user = url_user != NULL ? url_user : catalog->ssh_user;
+    if ((allowed & GIT_CREDENTIAL_SSH_KEY) != 0)
+        return catalog->ssh_key_file == NULL
+                   ? git_credential_ssh_key_from_agent(ret_credential, ssh_user)
+                   : git_credential_ssh_key_new(ret_credential, ssh_user, NULL, catalog->ssh_key_file, NULL);
+    if ((allowed & GIT_CREDENTIAL_USERNAME) != 0)
+        return git_credential_username_new(ret_credential, ssh_user);
+    if ((allowed & GIT_CREDENTIAL_USERPASS_PLAINTEXT) != 0 && catalog->https_token_file != NULL &&
+        strncmp(url, "https://", 8) == 0)
+        return give_token(catalog, url_user != NULL ? url_user : catalog->https_user, ret_credential);
+    git_error_set_str(GIT_ERROR_CALLBACK, "it wants credentials, and the configuration names none that it takes");
+    return GIT_EAUTH;
+}
+
+/* The port of an ssh url; the other form, user@host:path, has none. */
+static int port_of(const char *url)
+{
+    const char *host = strstr(url, "://");
+    int port = 0;
+    if (host == NULL)
+        return DEFAULT_SSH_PORT;
+    const char *at = strpbrk(host + 3, "/:");
+    const char *end = strchr(host + 3, ']');
+    if (end != NULL)
+        at = strpbrk(end, "/:");
+    return at != NULL && *at == ':' && sscanf(at + 1, "%d", &port) == 1 && port > 0 ? port : DEFAULT_SSH_PORT;
+}
+
+static int refuse(struct shard__git_access *access, const char *problem, const char *host)
+{
+    snprintf(access->problem, sizeof(access->problem), "%s '%.100s'", problem, host);
+    git_error_set_str(GIT_ERROR_CALLBACK, access->problem);
+    return GIT_ECERTIFICATE;
+}
+
+/* Looks the key up among the known hosts of the configured file. */
+static int check_host_key(struct shard__git_access *access, const git_cert_hostkey *key, const char *host)
+{
+    const shard_catalog *catalog = access->catalog;
+    struct libssh2_knownhost *found = NULL;
+    if ((key->type & GIT_CERT_SSH_RAW) == 0)
+        return refuse(access, "no key was shown by host", host);
+    LIBSSH2_SESSION *session = libssh2_session_init();
+    LIBSSH2_KNOWNHOSTS *known = session == NULL ? NULL : libssh2_knownhost_init(session);
+    int result = LIBSSH2_KNOWNHOST_CHECK_FAILURE;
+    if (known != NULL &&
+        libssh2_knownhost_readfile(known, catalog->ssh_known_hosts, LIBSSH2_KNOWNHOST_FILE_OPENSSH) >= 0)
+        result = libssh2_knownhost_checkp(known, host, port_of(catalog->url), key->hostkey, key->hostkey_len,
+                                          LIBSSH2_KNOWNHOST_TYPE_PLAIN | LIBSSH2_KNOWNHOST_KEYENC_RAW, &found);
+    if (known != NULL)
+        libssh2_knownhost_free(known);
+    if (session != NULL)
+        libssh2_session_free(session);
+    if (result == LIBSSH2_KNOWNHOST_CHECK_MATCH)
+        return 0;
+    if (result == LIBSSH2_KNOWNHOST_CHECK_MISMATCH)
+        return refuse(access, "the file of known hosts has another key of host", host);
+    if (result == LIBSSH2_KNOWNHOST_CHECK_NOTFOUND)
+        return refuse(access, "the file of known hosts has no key of host", host);
+    return refuse(access, "the file of known hosts cannot be read to look up host", host);
+}
+
+static int check_certificate(git_cert *certificate, int is_valid, const char *host, void *self)
+{
+    struct shard__git_access *access = self;
+    if (certificate->cert_type == GIT_CERT_HOSTKEY_LIBSSH2 && access->catalog->ssh_known_hosts != NULL)
+        return check_host_key(access, (const git_cert_hostkey *)certificate, host);
+    if (is_valid)
+        return 0;
+    return refuse(access,
+                  certificate->cert_type == GIT_CERT_X509 ? "the certificate is not one to trust, of host"
+                                                          : "the known hosts have not this key of host",
+                  host);
+}
+
+void shard__git_set_access(git_remote_callbacks *callbacks, struct shard__git_access *access)
+{
+    callbacks->credentials = give_credential;
+    callbacks->certificate_check = check_certificate;
+    callbacks->payload = access;
+}
