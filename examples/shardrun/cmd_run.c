@@ -47,8 +47,14 @@ static int read_workflow(struct orchestrator *orchestrator, shard_workflow **ret
     struct workflow_file file;
     char *problem = NULL;
     int code = CLI_DONE;
-    if (workflow_file_load(orchestrator->context, options->file, &file) < 0) {
+    if (catalog_is_source(options->file)) {
+        file = (struct workflow_file){0};
+        code = catalog_load(&orchestrator->catalog, orchestrator->context, options, &file.workflow);
+    } else if (workflow_file_load(orchestrator->context, options->file, &file) < 0) {
         code = cli_error(file.exit_code, "%s", file.problem);
+    }
+    if (code != CLI_DONE) {
+        /* It was told. */
     } else if (payload_check_workflow(file.workflow, !options->replay, &problem) < 0 ||
                (options->replay && replay_scale(orchestrator->context, file.workflow, options,
                                                 free_bytes_at(orchestrator->place.runs), ret_workflow, &problem) < 0)) {
@@ -108,7 +114,8 @@ static int settle_options(struct orchestrator *orchestrator)
     options->created_ns = (int64_t)now.tv_sec * 1000000000 + now.tv_nsec;
     if (options->inputs == NULL) {
         char *file = path_absolute(options->file);
-        options->inputs = strcmp(options->file, "-") == 0 ? path_absolute(".") : path_directory(file);
+        options->inputs = strcmp(options->file, "-") == 0 || catalog_is_source(options->file) ? path_absolute(".")
+                                                                                              : path_directory(file);
         free(file);
     }
     int status = run_options_read_hosts(options, &problem);
@@ -163,6 +170,8 @@ int cmd_run(int argc, char **argv)
     if (code == 0)
         code = orchestrator_context(&orchestrator);
     if (code == 0)
+        code = catalog_open(&orchestrator.catalog, orchestrator.context, &options, orchestrator.place.state);
+    if (code == 0)
         code = read_workflow(&orchestrator, &workflow);
     if (code == 0) {
         if (options.run == NULL)
@@ -171,6 +180,8 @@ int cmd_run(int argc, char **argv)
         orchestrator_work(&orchestrator);
         code = check_inputs(&orchestrator, workflow);
     }
+    if (code == 0 && !catalog_is_source(options.file))
+        code = catalog_publish(&orchestrator.catalog, workflow, &options);
     if (code == 0)
         code = run_workflow(&orchestrator, workflow);
     shard_workflow_unref(workflow);

@@ -165,6 +165,8 @@ int orchestrator_open(struct orchestrator *orchestrator, const shard_workflow *w
     orchestrator->loop_made = true;
     if (orchestrator->store.port == NULL)
         code = place_open_store(&orchestrator->place, orchestrator->context, false, &orchestrator->store);
+    if (code == 0 && orchestrator->catalog.handle == NULL)
+        code = catalog_open(&orchestrator->catalog, orchestrator->context, options, orchestrator->place.state);
     if (code == 0)
         code = open_launch(orchestrator);
     if (code == 0)
@@ -213,6 +215,7 @@ void orchestrator_close(struct orchestrator *orchestrator)
     learner_close(&orchestrator->learner);
     if (orchestrator->policy.port != NULL && orchestrator->policy.port->destroy != NULL)
         orchestrator->policy.port->destroy(orchestrator->policy.self);
+    catalog_close(&orchestrator->catalog);
     executor_let_go(&orchestrator->executor);
     if (orchestrator->loop_made) {
         /* A loop that was told to stop before it ran stops at once, so one round may not be enough. */

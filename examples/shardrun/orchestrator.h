@@ -10,6 +10,7 @@
 
 #include <shard/engine.h>
 
+#include "catalog.h"
 #include "executor.h"
 #include "learner.h"
 #include "monitor.h"
@@ -25,6 +26,7 @@ struct orchestrator {
     shard_workers *workers;
     shard_context *context;
     struct shard_store_handle store;
+    struct catalog catalog;
     struct shard_policy_handle policy;
     struct launch_env *env;
     struct executor executor;

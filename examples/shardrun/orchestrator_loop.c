@@ -72,6 +72,7 @@ static void pump(struct orchestrator *orchestrator)
         if (event.kind == SHARD_EVENT_RUN_STARTED)
             on_run_started(orchestrator);
         show_event(&orchestrator->show, &event);
+        catalog_note(&orchestrator->catalog, orchestrator->engine, &event, orchestrator->options->run);
         if (event.kind == SHARD_EVENT_ATTEMPT_ENDED)
             learner_ended(&orchestrator->learner);
         if (event.kind == SHARD_EVENT_RUN_ENDED)
@@ -125,6 +126,8 @@ static int watch(struct orchestrator *orchestrator)
         orchestrator->engine_poll.data = orchestrator;
         status = uv_poll_start(&orchestrator->engine_poll, UV_READABLE, on_engine);
     }
+    if (status == 0)
+        status = catalog_watch(&orchestrator->catalog, loop);
     for (int i = 0; i < 3; i++) {
         uv_signal_init(loop, &orchestrator->signals[i]);
         orchestrator->signals[i].data = orchestrator;
@@ -143,6 +146,7 @@ static void unwatch(struct orchestrator *orchestrator)
 {
     uv_close((uv_handle_t *)&orchestrator->engine_poll, NULL);
     uv_close((uv_handle_t *)&orchestrator->tick, NULL);
+    catalog_unwatch(&orchestrator->catalog);
     for (int i = 0; i < 3; i++)
         uv_close((uv_handle_t *)&orchestrator->signals[i], NULL);
     monitor_stop(&orchestrator->monitor);

@@ -32,7 +32,10 @@ enum {
     OPTION_OUTPUT,
     OPTION_SEED,
     OPTION_JSON,
-    OPTION_WAIT
+    OPTION_WAIT,
+    OPTION_CATALOG,
+    OPTION_CATALOG_KEY,
+    OPTION_CATALOG_TOKEN
 };
 
 static const struct argp_option option_table[] = {
@@ -67,6 +70,12 @@ static const struct argp_option option_table[] = {
      "default "
      ".shardrun/store.db",
      0},
+    {"catalog", OPTION_CATALOG, "URL[#BRANCH]", 0,
+     "Git repository that the workflow is published to, or with FILE catalog:[REVISION] comes from, and decisions with "
+     "it",
+     0},
+    {"catalog-key", OPTION_CATALOG_KEY, "FILE", 0, "private key for ssh (default: the agent's keys)", 0},
+    {"catalog-token", OPTION_CATALOG_TOKEN, "FILE", 0, "its first line is the password for https", 0},
     {"run", OPTION_RUN, "NAME", 0, "name of the run; default: the workflow's and a suffix", 0},
     {"lease", OPTION_LEASE, "SECONDS", 0, "how long a run is held without a sign of life (default 15)", 0},
     {"wait", OPTION_WAIT, NULL, 0, "of resume: stand by while another process holds the run, and take over", 0},
@@ -179,6 +188,15 @@ static error_t parse_texts(int key, char *argument, struct argp_state *state, st
         return 0;
     case OPTION_STORE:
         replace(&options->store, argument);
+        return 0;
+    case OPTION_CATALOG:
+        replace(&options->catalog, argument);
+        return 0;
+    case OPTION_CATALOG_KEY:
+        replace(&options->catalog_key, argument);
+        return 0;
+    case OPTION_CATALOG_TOKEN:
+        replace(&options->catalog_token, argument);
         return 0;
     case OPTION_REPORT:
         free(options->report);
@@ -295,6 +313,10 @@ void run_options_clear(struct run_options *options)
     host_list_clear(&options->hosts);
     free(options->inputs);
     free(options->report);
+    free(options->catalog);
+    free(options->catalog_commit);
+    free(options->catalog_key);
+    free(options->catalog_token);
     strings_clear(&options->mounts);
     *options = (struct run_options){0};
 }

@@ -24,6 +24,8 @@ struct run_options {
     bool quiet;
     bool verbose;
     char *store;
+    char *catalog_key; /* not kept: files of this machine that open the catalog's remote; NULL: none */
+    char *catalog_token;
     bool wait; /* stand by while another process holds the run */
 
     /* What to run. */
@@ -40,6 +42,8 @@ struct run_options {
     struct host_list hosts; /* what hosts_text says */
     char *inputs;           /* absolute directory that names of inputs are relative to */
     char *report;           /* NULL: beside the run */
+    char *catalog;          /* URL[#BRANCH]; NULL: none */
+    char *catalog_commit;   /* that the run's attempts run under */
     struct strings mounts;  /* SOURCE[:TARGET][:ro] */
     bool replay;
     bool keep_going;

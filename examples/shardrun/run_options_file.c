@@ -39,6 +39,8 @@ int run_options_save(const struct run_options *options, const char *path, char *
     set_text(object, "rootfs", options->rootfs);
     set_text(object, "inputs", options->inputs);
     set_text(object, "report", options->report);
+    set_text(object, "catalog", options->catalog);
+    set_text(object, "catalog_commit", options->catalog_commit);
     char *bytes = json_dumps(object, JSON_INDENT(2));
     int status = file_write(path, bytes != NULL ? bytes : "", bytes != NULL ? strlen(bytes) : 0, ret_problem);
     free(bytes);
@@ -111,6 +113,8 @@ static int take_all(const json_t *object, const char *path, struct run_options *
     take_text(object, "rootfs", &options->rootfs);
     take_text(object, "inputs", &options->inputs);
     take_text(object, "report", &options->report);
+    take_text(object, "catalog", &options->catalog);
+    take_text(object, "catalog_commit", &options->catalog_commit);
     take_flags(object, options);
     take_lists(object, options);
     return 0;

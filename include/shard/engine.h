@@ -133,7 +133,9 @@ struct shard_event {
     double seconds;
     int code; /* of WARNING and RUN_ENDED: what is behind it, 0 or a negative code */
     const char *message;
-    int64_t units_done; /* of PROGRESS */
+    int64_t units_done;                /* of PROGRESS */
+    enum shard_decision_kind decision; /* that led here, of ATTEMPT_ENDED and TASK_CHANGED, with its reason; and */
+    double p_fail;                     /* the forecast that it stood on; NaN: not known */
 };
 
 /**

@@ -148,6 +148,8 @@ static void tell(struct shard_engine *engine, int32_t id, struct shard_record *r
                                  .state = record->to,
                                  .outcome = record->outcome,
                                  .reason = record->reason,
+                                 .decision = record->decision,
+                                 .p_fail = record->p_fail,
                                  .time_ns = record->time_ns,
                                  .seconds = (double)record->seconds};
     if (record->outcome != SHARD_OUTCOME_NONE && record->from != SHARD_TASK_SPLIT) {

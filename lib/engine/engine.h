@@ -77,7 +77,8 @@ struct shard__event {
     int64_t units_done;
     int32_t run, task, host, attempt;
     int32_t code;
-    uint8_t kind, state, outcome, run_state, reason;
+    uint8_t kind, state, outcome, run_state, reason, decision;
+    float p_fail; /* of a decision */
 };
 
 /* An attempt that ran on a host while a sample of it was taken. */

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The ring of events that the application pulls. */
 
+#include <math.h>
 #include <string.h>
 
 #include "base/context.h"
@@ -67,7 +68,9 @@ int shard_engine_next_event(shard_engine *engine, struct shard_event *ret_event)
                                .seconds = event->seconds,
                                .code = event->code,
                                .message = event->message,
-                               .units_done = event->units_done};
+                               .units_done = event->units_done,
+                               .decision = (enum shard_decision_kind)event->decision,
+                               .p_fail = event->decision == SHARD_DECIDE_NOTHING ? (double)NAN : (double)event->p_fail};
     int status = shard__give_struct(ret_event, &ours, sizeof(ours), "event");
     if (status < 0)
         return status;

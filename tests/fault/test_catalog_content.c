@@ -174,10 +174,11 @@ START_TEST(a_directory_of_a_million_files_is_refused)
     static const char *const messages[] = {"the directory has 70000 entries, expected at most 65536",
                                            "the directory has "};
     char command[400];
-    snprintf(command, sizeof(command),
-             "blob=$(git hash-object -w --stdin </dev/null); seq -f %%08.0f 1 %d | sed \"s/^/100644 blob $blob\\t/\" | "
-             "git mktree",
-             counts[_i]);
+    snprintf(
+        command, sizeof(command),
+        "python3 -c 'import sys; sys.stdout.buffer.write(bytes().join(b\"100644 %%08d\\0\" %% i + b\"x\" * 20 for i in "
+        "range(%d)))' | git hash-object -t tree -w --literally --stdin",
+        counts[_i]);
     commit_tree(command);
     expect_refused(SHARD_ELIMIT, messages[_i]);
 }

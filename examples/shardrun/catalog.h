@@ -1,0 +1,49 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef SHARDRUN_CATALOG_H
+#define SHARDRUN_CATALOG_H
+
+/*
+ * The catalog of a run: where its workflow comes from or goes to, and where its decisions are kept. Without --catalog
+ * nothing of it exists, and every function here does nothing.
+ */
+
+#include <stdbool.h>
+
+#include <uv.h>
+
+#include <shard/catalog.h>
+#include <shard/engine.h>
+
+#include "run_options.h"
+
+struct catalog {
+    shard_catalog *handle; /* NULL: none */
+    uv_poll_t poll;
+    bool is_watched;
+};
+
+/* What FILE is when the workflow is to be loaded from the catalog: "catalog:" or "catalog:REVISION". */
+bool catalog_is_source(const char *file);
+
+/* Opens the catalog that the options name, kept below `state`. Returns 0 or an exit code, told. */
+int catalog_open(struct catalog *catalog, shard_context *context, const struct run_options *options, const char *state);
+
+/* Loads the workflow of FILE's revision. Returns 0 or an exit code, told; sets options->catalog_commit. */
+int catalog_load(struct catalog *catalog, shard_context *context, struct run_options *options,
+                 shard_workflow **ret_workflow);
+
+/* Publishes the workflow that is about to run. Returns 0 or an exit code, told; sets options->catalog_commit. */
+int catalog_publish(struct catalog *catalog, const shard_workflow *workflow, struct run_options *options);
+
+/* Works in the background of a loop, until unwatch. */
+int catalog_watch(struct catalog *catalog, uv_loop_t *loop);
+void catalog_unwatch(struct catalog *catalog);
+
+/* Keeps what an event of the engine says was decided. */
+void catalog_note(struct catalog *catalog, const shard_engine *engine, const struct shard_event *event,
+                  const char *run);
+
+/* Pushes what waits and ends it. */
+void catalog_close(struct catalog *catalog);
+
+#endif
