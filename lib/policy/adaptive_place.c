@@ -6,9 +6,9 @@
 #include "adaptive.h"
 #include "base/context.h"
 
-enum { MOST_OFFERS = 256, FULL_LOOKED_AT = 8 };
-/* From this urgency on, a task is worth a look at so many open hosts, and its parts will not have to wait for slots:
-   they go first. */
+enum { MOST_OFFERS = 256, FULL_LOOKED_AT = 8, URGENT_TIMES = 4 };
+/* From this urgency on, a task is worth a look at so many times as many open hosts, and its parts will not have to wait
+   for slots: they go first. */
 static const double urgent = 0.6;
 /* A task that takes so many times what is left to do for each slot is worth splitting though no slot is idle. */
 static const double dominates = 3;
@@ -70,7 +70,7 @@ static int32_t draw_offers(struct shard__adaptive *policy, const struct shard_vi
                            const struct shard__weighed *task, int32_t but_host, struct shard__offer *ret_offers)
 {
     const struct shard__cluster *cluster = view->cluster;
-    int32_t most = task->urgency >= urgent ? MOST_OFFERS : policy->config.candidates, count = 0;
+    int32_t most = policy->config.candidates * (task->urgency >= urgent ? URGENT_TIMES : 1), count = 0;
     int draw = cluster->open_count > most;
     for (int32_t i = 0; i < (draw ? 2 * most : cluster->open_count) && count < most; i++) {
         int32_t host =
