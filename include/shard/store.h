@@ -103,6 +103,24 @@ struct shard_run_summary {
     int32_t task_count;
 };
 
+/** What a store may drop. */
+struct shard_compact {
+    size_t struct_size;
+    int64_t keep_records; /* of each run, the newest at least; 0: 10,000 */
+};
+
+/** What a store has dropped. */
+struct shard_compacted {
+    size_t struct_size;
+    int32_t runs;       /* that were looked at */
+    int32_t is_partial; /* non-zero: a run is held, and what was freed was not given back to the system */
+    int64_t records;    /* or pieces of history, where several records make one */
+    int64_t samples;
+    int64_t outcomes;
+    int64_t bytes_before; /* of what the store lies in; 0: not known */
+    int64_t bytes_after;
+};
+
 /** The port. Functions marked (optional) may be NULL. */
 struct shard_store {
     size_t struct_size;
@@ -146,6 +164,12 @@ struct shard_store {
      */
     int (*series)(void *self, const struct shard_series_query *query,
                   int (*each)(void *each_self, const struct shard_series_bucket *bucket), void *each_self);
+    /**
+     * (optional) Drops old records, and of time series what is older than the store keeps, and gives back what it can;
+     * for tools, may block. The rows of tasks are the snapshot that stays, so runs can still be resumed. A run may be
+     * held meanwhile.
+     */
+    int (*compact)(void *self, const struct shard_compact *what, struct shard_compacted *ret_done);
 };
 
 /** A store as an engine or a program holds it: table and self. */

@@ -58,7 +58,8 @@
     X(a_history_of_what_is_not_known_is_empty)                \
     X(bad_queries_and_series_are_refused)                     \
     X(series_are_bounded_by_age_and_count)                    \
-    X(a_large_history_is_read_whole)
+    X(a_large_history_is_read_whole)                          \
+    X(old_records_are_dropped_and_the_run_goes_on)
 
 /* Against a model: store_checks_random.c */
 #define STORE_RANDOM_CHECKS(X) X(ten_thousand_random_operations_agree_with_a_model)

@@ -318,3 +318,36 @@ const char *a_large_history_is_read_whole(struct store_fixture *fixture)
     EXPECT(is_value(&history.values[0][SHARD_MEASURE_SECONDS], BATCHES * IN_BATCH, 2, 2, 2), "outcomes");
     return NULL;
 }
+
+const char *old_records_are_dropped_and_the_run_goes_on(struct store_fixture *fixture)
+{
+    const struct shard_store *port = fixture->store.port;
+    struct shard_record records[3];
+    struct shard_compacted done = {.struct_size = sizeof(done)};
+    struct shard_compact what = {.struct_size = sizeof(what), .keep_records = 5};
+    if (port->compact == NULL)
+        return NULL;
+    int64_t epoch = store_begin(fixture, "a", "me");
+    store_begin(fixture, "b", "me");
+    for (int task = 0; task < 10; task++) {
+        store_life(records, 1 + 3 * task, task);
+        EXPECT_STATUS(store_commit(fixture, "a", epoch, (uint64_t)task + 1, records, 3), 0);
+    }
+    EXPECT_STATUS(port->compact(fixture->store.self, &what, &done), 0);
+    EXPECT(done.runs == 2 && done.records > 0, "%d runs, %lld records", done.runs, (long long)done.records);
+    EXPECT_STATUS(store_load(fixture, "a", SHARD_LOAD_RECORDS), 0);
+    const struct shard_run_image *image = fixture->answer.image;
+    EXPECT(image->last_seq == 30 && image->row_count == 10, "rows went with their records");
+    EXPECT(image->record_count >= 5 && image->record_count < 5 + 3, "%lld records are left",
+           (long long)image->record_count);
+    EXPECT(image->records[image->record_count - 1].seq == 30, "the newest is not the last");
+    EXPECT_STATUS(store_commit(fixture, "a", epoch, 10, records, 3), 0); /* it is known that this was done */
+    store_life(records, 31, 10);
+    EXPECT_STATUS(store_commit(fixture, "a", epoch, 11, records, 3), 0);
+    EXPECT_STATUS(port->compact(fixture->store.self, &what, &done), 0);
+    EXPECT_STATUS(store_load(fixture, "a", SHARD_LOAD_STATE), 0);
+    EXPECT(fixture->answer.image->row_count == 11, "the run did not go on");
+    what.keep_records = -1;
+    EXPECT_STATUS(port->compact(fixture->store.self, &what, &done), SHARD_EINVAL);
+    return NULL;
+}

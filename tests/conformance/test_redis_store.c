@@ -100,6 +100,10 @@ static int series(void *self, const struct shard_series_query *query,
 {
     return REAL(self).port->series(REAL(self).self, query, each, each_self);
 }
+static int compact(void *self, const struct shard_compact *what, struct shard_compacted *ret_done)
+{
+    return REAL(self).port->compact(REAL(self).self, what, ret_done);
+}
 static int list(void *self, int (*each)(void *each_self, const struct shard_run_summary *run), void *each_self)
 {
     return REAL(self).port->list(REAL(self).self, each, each_self);
@@ -145,7 +149,8 @@ static int open_redis(struct store_subject *subject, shard_context *context, str
                                         .step = step,
                                         .put_outcomes = put_outcomes,
                                         .each_outcome = each_outcome,
-                                        .series = series};
+                                        .series = series,
+                                        .compact = compact};
     handle->context = context;
     handle->server = &place->server;
     int status = shard_redis_store_open(context, &config, &handle->real);

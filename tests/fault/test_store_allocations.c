@@ -166,6 +166,10 @@ static void live_series(struct script *script)
     if (port->each_outcome(self, count_outcome, &seen) < 0)
         ck_assert_int_eq(port->each_outcome(self, count_outcome, &seen), 0);
     ck_assert_int_eq(seen, 1);
+    struct shard_compact what = {.struct_size = sizeof(what)};
+    struct shard_compacted done = {.struct_size = sizeof(done)};
+    if (port->compact != NULL && port->compact(self, &what, &done) < 0)
+        ck_assert_int_eq(port->compact(self, &what, &done), 0);
 }
 
 static void live(struct script *script)

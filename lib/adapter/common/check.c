@@ -176,6 +176,21 @@ int shard__check_keep(const char *store, int64_t samples, int64_t seconds, int64
     return 0;
 }
 
+int shard__check_compact(const struct shard_compact *theirs, struct shard_compact *ret_compact)
+{
+    struct shard_compact compact;
+    int status = shard__take_struct(&compact, sizeof(compact), theirs, "compact");
+    if (status == 0 && compact.keep_records < 0)
+        status = shard__fail(SHARD_EINVAL, "compact: keep_records is %lld, expected 0 or more",
+                             (long long)compact.keep_records);
+    if (status < 0)
+        return status;
+    if (compact.keep_records == 0)
+        compact.keep_records = 10000;
+    *ret_compact = compact;
+    return 0;
+}
+
 int shard__fail_held(const shard_context *context, const char *run, const char *owner, int64_t remaining_ns)
 {
     /* Rounded up: at the time that is named, the lease is over. */

@@ -31,6 +31,9 @@ struct shard__keep {
 int shard__check_keep(const char *store, int64_t samples, int64_t seconds, int64_t outcomes, int64_t outcome_seconds,
                       struct shard__keep *ret_keep);
 
+/* Copies the struct, with the default put in. 0, SHARD_EINVAL or SHARD_EVERSION. */
+int shard__check_compact(const struct shard_compact *theirs, struct shard_compact *ret_compact);
+
 /* SHARD_EHELD, "lease of run 'a' is held by 'b' until 12:04:11 UTC". */
 int shard__fail_held(const shard_context *context, const char *run, const char *owner, int64_t remaining_ns);
 

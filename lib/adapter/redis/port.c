@@ -244,4 +244,5 @@ const struct shard_store shard__redis_port = {.struct_size = sizeof(shard__redis
                                               .step = shard__redis_step,
                                               .put_outcomes = shard__redis_put_outcomes,
                                               .each_outcome = shard__redis_each_outcome,
-                                              .series = shard__redis_series};
+                                              .series = shard__redis_series,
+                                              .compact = shard__redis_compact};

@@ -33,6 +33,7 @@ enum shard__redis_script_id {
     SHARD__REDIS_LOAD,
     SHARD__REDIS_SAMPLES,
     SHARD__REDIS_OUTCOMES,
+    SHARD__REDIS_COMPACT,
     SHARD__REDIS_SCRIPT_COUNT
 };
 
@@ -306,6 +307,7 @@ int shard__redis_each_outcome(void *self, int (*each)(void *each_self, const str
                               void *each_self);
 int shard__redis_series(void *self, const struct shard_series_query *query,
                         int (*each)(void *each_self, const struct shard_series_bucket *bucket), void *each_self);
+int shard__redis_compact(void *self, const struct shard_compact *what, struct shard_compacted *ret_done);
 /* Sends a call of the store's own and waits for the end of it: 0 or its code. `done` is the call's until then. */
 int shard__redis_await(struct shard__redis_store *store, struct shard__redis_call *call, int *done);
 /* A key of the time series: "{prefix:}:samples<suffix><name>". */

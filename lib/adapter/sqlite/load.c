@@ -195,8 +195,10 @@ static int read_record(sqlite3_stmt *statement, struct shard_record *ret_record)
     return 0;
 }
 
-static int load_records(struct shard__sqlite_store *store, int64_t run, struct shard__image *image)
+/* All but those that were dropped, without a gap. */
+static int load_records(struct shard__sqlite_store *store, int64_t run, int64_t dropped_seq, struct shard__image *image)
 {
+    int64_t last_seq = dropped_seq;
     sqlite3_stmt *statement;
     int status = prepare_range(store, SHARD__SQL_GET_RECORDS, run, SHARD__RECORD_KEY_BITS, &statement);
     if (status < 0)
@@ -204,8 +206,8 @@ static int load_records(struct shard__sqlite_store *store, int64_t run, struct s
     while ((status = shard__sqlite_row(store, statement, "cannot read the records")) == 1) {
         struct shard_record record;
         status = read_record(statement, &record);
-        if (status == 0 && record.seq != image->image.record_count + 1)
-            status = shard__fail(SHARD_ECORRUPT, "record %lld is missing", (long long)image->image.record_count + 1);
+        if (status == 0 && record.seq != ++last_seq)
+            status = shard__fail(SHARD_ECORRUPT, "record %lld is missing", (long long)last_seq);
         if (status == 0)
             status = shard__image_add_record(image, &record);
         if (status < 0) {
@@ -213,8 +215,8 @@ static int load_records(struct shard__sqlite_store *store, int64_t run, struct s
             break;
         }
     }
-    if (status == 0 && image->image.record_count != image->image.last_seq)
-        status = shard__fail(SHARD_ECORRUPT, "record %lld is missing", (long long)image->image.record_count + 1);
+    if (status == 0 && last_seq != image->image.last_seq)
+        status = shard__fail(SHARD_ECORRUPT, "record %lld is missing", (long long)last_seq + 1);
     return status;
 }
 
@@ -240,7 +242,7 @@ static int load_run(struct shard__sqlite_store *store, const struct shard__job *
     if (status == 0)
         status = load_hosts(store, row.id, image);
     if (status == 0 && (job->flags & SHARD_LOAD_RECORDS) != 0)
-        status = load_records(store, row.id, image);
+        status = load_records(store, row.id, row.dropped_seq, image);
     return status;
 }
 

@@ -286,4 +286,5 @@ const struct shard_store shard__sqlite_port = {.struct_size = sizeof(shard__sqli
                                                .close = shard__sqlite_close,
                                                .put_outcomes = put_outcomes,
                                                .each_outcome = shard__sqlite_each_outcome,
-                                               .series = shard__sqlite_series};
+                                               .series = shard__sqlite_series,
+                                               .compact = shard__sqlite_compact};

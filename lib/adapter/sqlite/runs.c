@@ -41,7 +41,8 @@ int shard__sqlite_find_run(struct shard__sqlite_store *store, const char *run, s
                                        .boot_id = column_text(statement, 8),
                                        .state = sqlite3_column_int(statement, 9),
                                        .is_held = sqlite3_column_int(statement, 10),
-                                       .is_locked = sqlite3_column_int(statement, 11)};
+                                       .is_locked = sqlite3_column_int(statement, 11),
+                                       .dropped_seq = sqlite3_column_int64(statement, 12)};
     *ret_statement = statement;
     return 0;
 }

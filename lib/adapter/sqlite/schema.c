@@ -88,8 +88,11 @@ static const char version_3[] =
     "CREATE INDEX outcomes_of_kinds ON outcomes(kind, end_ns);"
     "CREATE INDEX outcomes_of_tasks ON outcomes(run, task, end_ns);";
 
+/* How far the records of a run have been dropped. */
+static const char version_4[] = "ALTER TABLE runs ADD COLUMN dropped_seq INTEGER NOT NULL DEFAULT 0;";
+
 /* steps[n] leads from version n to n + 1. */
-static const char *const steps[] = {version_1, version_2, version_3};
+static const char *const steps[] = {version_1, version_2, version_3, version_4};
 enum { NEWEST = sizeof(steps) / sizeof(steps[0]) };
 
 static int keep_integer(void *self, int count, char **values, char **names)

@@ -62,6 +62,14 @@ enum shard__statement {
     SHARD__SQL_CUT_OUTCOMES,
     SHARD__SQL_CUT_OLD_OUTCOMES,
     SHARD__SQL_GET_OUTCOMES,
+    SHARD__SQL_DROP_RECORDS,
+    SHARD__SQL_MARK_DROPPED,
+    SHARD__SQL_DROP_SAMPLES,
+    SHARD__SQL_DROP_SPANS,
+    SHARD__SQL_DROP_OUTCOMES,
+    SHARD__SQL_COUNT_SAMPLES,
+    SHARD__SQL_COUNT_HELD,
+    SHARD__SQL_COUNT_BYTES,
     SHARD__SQL_GET_SAMPLES,
     SHARD__SQL_GET_SPANS,
     SHARD__SQL_OUTCOMES_OF_HOST,
@@ -144,6 +152,7 @@ struct shard__run_row {
     int64_t id;
     int64_t epoch;
     int64_t last_seq;
+    int64_t dropped_seq; /* records up to this one are gone */
     int64_t created_ns;
     int64_t lease_ms;
     int64_t lease_ends_ns;      /* monotonic, of the boot */
@@ -209,6 +218,9 @@ int shard__sqlite_put_samples(struct shard__sqlite_store *store, const struct sh
 /* series.c */
 int shard__sqlite_series(void *self, const struct shard_series_query *query,
                          int (*each)(void *each_self, const struct shard_series_bucket *bucket), void *each_self);
+
+/* compact.c */
+int shard__sqlite_compact(void *self, const struct shard_compact *what, struct shard_compacted *ret_done);
 
 /* strand.c */
 /* Queues a job and sees to it that it is done; 0, or a negative code when it is not (the job is freed). */

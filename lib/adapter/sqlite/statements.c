@@ -16,7 +16,7 @@ static const char *const texts[] = {
     [SHARD__SQL_RELEASE] = "RELEASE one",
     [SHARD__SQL_FIND_RUN] =
         "SELECT id, epoch, last_seq, created_ns, lease_ms, lease_ends_ns, lease_ends_wall_ns, owner,"
-        " lease_boot, state, lease_held, lease_locked FROM runs WHERE name = ?1",
+        " lease_boot, state, lease_held, lease_locked, dropped_seq FROM runs WHERE name = ?1",
     [SHARD__SQL_ADD_RUN] = "INSERT INTO runs(name, workflow_name, task_count, created_ns, updated_ns)"
                            " VALUES(?1, ?2, ?3, ?4, ?4) ON CONFLICT(name) DO NOTHING",
     [SHARD__SQL_ADD_WORKFLOW] = "INSERT INTO workflows(run, part, text) VALUES(?1, ?2, ?3)",
@@ -90,6 +90,17 @@ static const char *const texts[] = {
     [SHARD__SQL_GET_OUTCOMES] =
         "SELECT run, host, kind, task, attempt, outcome, start_ns, end_ns, seconds, p_fail, schema_hash, row"
         " FROM outcomes ORDER BY start_ns, id",
+    [SHARD__SQL_DROP_RECORDS] =
+        "DELETE FROM records WHERE key IN (SELECT records.key FROM runs JOIN records ON records.key BETWEEN"
+        " (runs.id << 40) AND (runs.id << 40) + runs.last_seq - ?1)",
+    [SHARD__SQL_MARK_DROPPED] = "UPDATE runs SET dropped_seq = last_seq - ?1 WHERE last_seq - ?1 > dropped_seq",
+    [SHARD__SQL_DROP_SAMPLES] = "DELETE FROM samples WHERE time_ns < ?1",
+    [SHARD__SQL_DROP_SPANS] = "DELETE FROM spans WHERE last_ns < ?1",
+    [SHARD__SQL_DROP_OUTCOMES] = "DELETE FROM outcomes WHERE end_ns < ?1",
+    [SHARD__SQL_COUNT_SAMPLES] =
+        "UPDATE sample_hosts SET samples = (SELECT count(*) FROM samples WHERE host = sample_hosts.id)",
+    [SHARD__SQL_COUNT_HELD] = "SELECT count(*), sum(lease_held AND lease_ends_wall_ns > ?1) FROM runs",
+    [SHARD__SQL_COUNT_BYTES] = "SELECT page_count * page_size FROM pragma_page_count, pragma_page_size",
     [SHARD__SQL_GET_SAMPLES] =
         "SELECT time_ns, cpu_share, memory_share, disk_share, io_bytes_per_second, network_bytes_per_second,"
         " cpu_pressure, memory_pressure, io_pressure, load, temperature_celsius"
