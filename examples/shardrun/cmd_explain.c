@@ -12,6 +12,7 @@
 #include "files.h"
 #include "need.h"
 #include "place.h"
+#include "run_image.h"
 #include "store_read.h"
 
 struct explain_options {
@@ -49,55 +50,6 @@ static error_t parse(int key, char *argument, struct argp_state *state)
     }
 }
 
-static const struct shard_task_row *row_of(const struct shard_run_image *image, shard_task_id task)
-{
-    for (int32_t i = 0; i < image->row_count; i++) {
-        if (image->rows[i].task == task)
-            return &image->rows[i];
-    }
-    return NULL;
-}
-
-/* The name of a task, subtasks included: its parent's and its number among its siblings. */
-static char *name_of(const struct shard_run_image *image, shard_task_id task)
-{
-    struct shard_task_info info = {.struct_size = sizeof info};
-    if (shard_workflow_task(image->workflow, task, &info) == 0)
-        return need_copy(info.name);
-    const struct shard_task_row *row = row_of(image, task);
-    int index = 0;
-    if (row == NULL || row->parent < 0)
-        return need_printf("task %d", task);
-    for (int32_t i = 0; i < image->row_count; i++)
-        index += image->rows[i].parent == row->parent && image->rows[i].task < task &&
-                 image->rows[i].unit_end > image->rows[i].unit_begin;
-    char *parent = name_of(image, row->parent);
-    char *name = need_printf("%s/%d", parent, index);
-    free(parent);
-    return name;
-}
-
-static shard_task_id find_task(const struct shard_run_image *image, const char *wanted)
-{
-    struct shard_workflow_info whole = {.struct_size = sizeof whole};
-    shard_task_id task = shard_workflow_find_task(image->workflow, wanted);
-    shard_workflow_describe(image->workflow, &whole);
-    for (int32_t i = 0; task < 0 && i < image->row_count; i++) {
-        if (image->rows[i].task < whole.task_count)
-            continue;
-        char *name = name_of(image, image->rows[i].task);
-        if (strcmp(name, wanted) == 0)
-            task = image->rows[i].task;
-        free(name);
-    }
-    return task;
-}
-
-static const char *host_of(const struct shard_run_image *image, shard_host_id host)
-{
-    return host >= 0 && host < image->host_count && image->hosts[host] != NULL ? image->hosts[host] : NULL;
-}
-
 static void print_record(const struct shard_run_image *image, const struct shard_record *record, const char *name)
 {
     char when[32] = "?", text[2048];
@@ -105,7 +57,7 @@ static void print_record(const struct shard_run_image *image, const struct shard
     struct tm local;
     if (localtime_r(&seconds, &local) != NULL)
         strftime(when, sizeof when, "%H:%M:%S", &local);
-    shard_record_text(record, name, host_of(image, record->host), text, sizeof text);
+    shard_record_text(record, name, image_host_name(image, record->host), text, sizeof text);
     printf("%s.%03d  %s\n", when, (int)(record->time_ns / 1000000 % 1000), text);
 }
 
@@ -133,11 +85,11 @@ static void print_blockers(const struct shard_run_image *image, shard_task_id ta
     shard_task_id *ids = need_zeroed((size_t)count, sizeof *ids);
     shard_workflow_predecessors(image->workflow, task, ids, count);
     for (int32_t i = 0; i < count; i++) {
-        const struct shard_task_row *row = row_of(image, ids[i]);
+        const struct shard_task_row *row = image_row(image, ids[i]);
         int state = row != NULL ? row->state : SHARD_TASK_BLOCKED;
         if (state == SHARD_TASK_DONE)
             continue;
-        char *name = name_of(image, ids[i]);
+        char *name = image_task_name(image, ids[i]);
         if (open++ < SHOWN)
             printf("%s '%s', which is %s\n", verb, name, shard_task_state_text(state));
         free(name);
@@ -149,9 +101,9 @@ static void print_blockers(const struct shard_run_image *image, shard_task_id ta
 
 static void print_now(const struct shard_run_image *image, const struct run_place *place, shard_task_id task)
 {
-    const struct shard_task_row *row = row_of(image, task);
+    const struct shard_task_row *row = image_row(image, task);
     int state = row != NULL && row->state != SHARD_TASK_NONE ? row->state : SHARD_TASK_BLOCKED;
-    const char *host = row != NULL ? host_of(image, row->host) : NULL;
+    const char *host = row != NULL ? image_host_name(image, row->host) : NULL;
     printf("now: %s", shard_task_state_text(state));
     if (row != NULL && row->attempt > 0)
         printf(", attempt %d%s%s", row->attempt, host != NULL ? " on " : "", host != NULL ? host : "");
@@ -174,7 +126,7 @@ static int explain_task(const struct shard_store_handle *store, shard_context *c
                         const struct shard_run_image *image, const struct place *place, const char *wanted)
 {
     struct run_place run_place;
-    shard_task_id task = find_task(image, wanted);
+    shard_task_id task = image_find_task(image, wanted);
     if (task < 0)
         return cli_error(CLI_USAGE, "run '%s' has no task '%s'; its parts are named 'TASK/0', 'TASK/1' ...",
                          image->name, wanted);

@@ -35,6 +35,8 @@ _shardrun()
     --executor) words='container process' ;;
     --policy) words='round_robin random_retry least_loaded heft exclude_after_failures late best_without_prediction adaptive' ;;
     --runtime) words='crun runc' ;;
+    --of) words='host kind task' ;;
+    --run) words=$(_shardrun_runs "$program" "$store") ;;
     --format) words='dot svg' ;;
     --group) words='auto always never' ;;
     --candidate) words='prior linear trees prior_trees prior_linear linear_trees prior_linear_trees all' ;;
