@@ -102,19 +102,6 @@ static void tell_store_error(struct doctor *doctor)
                 advice[0] != '\0' ? advice : "see what is there, or name another store with --store");
 }
 
-static int open_store(const struct place *place, shard_context *context, struct shard_store_handle *ret_store)
-{
-    if (place->on_server) {
-        struct shard_redis_store_config config = {.struct_size = sizeof config,
-                                                  .url = place->store,
-                                                  .password = getenv("SHARDRUN_REDIS_PASSWORD"),
-                                                  .password_file = getenv("SHARDRUN_REDIS_PASSWORD_FILE")};
-        return shard_redis_store_open(context, &config, ret_store);
-    }
-    struct shard_sqlite_store_config config = {.struct_size = sizeof config, .path = place->store, .read_only = 1};
-    return shard_sqlite_store_open(context, &config, ret_store);
-}
-
 /* Opening checks a file whole; listing the runs reaches a server, which is warned of meanwhile. */
 static void check_store(struct doctor *doctor, const struct place *place)
 {
@@ -129,7 +116,7 @@ static void check_store(struct doctor *doctor, const struct place *place)
     }
     int status = shard_context_new(&config, &context);
     if (status == 0)
-        status = open_store(place, context, &store);
+        status = place_try_store(place, context, true, &store);
     if (status == 0)
         status = store.port->list(store.self, count_run, &runs);
     if (status == SHARD_ENOENT) {

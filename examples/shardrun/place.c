@@ -59,26 +59,6 @@ void place_clear(struct place *place)
     *place = (struct place){0};
 }
 
-static int open_sqlite(const struct place *place, shard_context *context, bool read_only,
-                       struct shard_store_handle *ret_store)
-{
-    char *directory = path_directory(place->store);
-    char *problem = NULL;
-    int code = CLI_DONE;
-    struct shard_sqlite_store_config config = {
-        .struct_size = sizeof config, .path = place->store, .read_only = read_only};
-    if (!read_only && directory_make(directory, &problem) < 0)
-        code = cli_error(CLI_ENVIRONMENT, "no store can be made: %s", problem);
-    else if (shard_sqlite_store_open(context, &config, ret_store) < 0)
-        code = cli_library_error("the store does not work");
-    /* A store that is too new, damaged or not there is not the command line's fault. */
-    if (code == CLI_USAGE)
-        code = CLI_ENVIRONMENT;
-    free(problem);
-    free(directory);
-    return code;
-}
-
 /* What is no number is out of range, which the library tells. */
 static int32_t number_from(const char *variable)
 {
@@ -100,22 +80,41 @@ static int open_redis(const struct place *place, shard_context *context, struct 
     config.wait_replicas = number_from("SHARDRUN_REDIS_WAIT_REPLICAS");
     config.wait_ms = number_from("SHARDRUN_REDIS_WAIT_MS");
     config.waitaof = number_from("SHARDRUN_REDIS_WAITAOF");
-    if (shard_redis_store_open(context, &config, ret_store) < 0)
-        return cli_library_error("the store does not work");
-    return CLI_DONE;
+    return shard_redis_store_open(context, &config, ret_store);
+}
+
+int place_try_store(const struct place *place, shard_context *context, bool read_only,
+                    struct shard_store_handle *ret_store)
+{
+    struct shard_memory_store_config memory = {.struct_size = sizeof memory, .keep_records = INT64_MAX};
+    struct shard_sqlite_store_config file = {.struct_size = sizeof file, .path = place->store, .read_only = read_only};
+    if (place->on_server)
+        return open_redis(place, context, ret_store);
+    return place->store != NULL ? shard_sqlite_store_open(context, &file, ret_store)
+                                : shard_memory_store_open(context, &memory, ret_store);
+}
+
+static int make_directory_of(const struct place *place)
+{
+    char *directory = path_directory(place->store);
+    char *problem = NULL;
+    int code = directory_make(directory, &problem) < 0 ? cli_error(CLI_ENVIRONMENT, "no store can be made: %s", problem)
+                                                       : CLI_DONE;
+    free(problem);
+    free(directory);
+    return code;
 }
 
 int place_open_store(const struct place *place, shard_context *context, bool read_only,
                      struct shard_store_handle *ret_store)
 {
-    struct shard_memory_store_config config = {.struct_size = sizeof config, .keep_records = INT64_MAX};
-    if (place->on_server)
-        return open_redis(place, context, ret_store);
-    if (place->store != NULL)
-        return open_sqlite(place, context, read_only, ret_store);
-    if (shard_memory_store_open(context, &config, ret_store) < 0)
-        return cli_library_error("the store does not work");
-    return CLI_DONE;
+    bool is_file = place->store != NULL && !place->on_server;
+    int code = is_file && !read_only ? make_directory_of(place) : CLI_DONE;
+    if (code != CLI_DONE || place_try_store(place, context, read_only, ret_store) == 0)
+        return code;
+    code = cli_library_error("the store does not work");
+    /* A store that is too new, damaged or not there is not the command line's fault. */
+    return is_file && code == CLI_USAGE ? CLI_ENVIRONMENT : code;
 }
 
 void store_close(struct shard_store_handle *store)

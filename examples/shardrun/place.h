@@ -40,6 +40,9 @@ void place_clear(struct place *place);
  * code. */
 int place_open_store(const struct place *place, shard_context *context, bool read_only,
                      struct shard_store_handle *ret_store);
+/* The same without a word, and without making a directory: 0 or a code of the library. */
+int place_try_store(const struct place *place, shard_context *context, bool read_only,
+                    struct shard_store_handle *ret_store);
 void store_close(struct shard_store_handle *store); /* takes one that was never opened */
 
 struct run_place {
