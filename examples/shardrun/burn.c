@@ -8,6 +8,10 @@
  *   read PATH      read the whole file
  *   write BYTES PATH
  *
+ * One that is for several units ($SHARD_UNITS) does them one after the other, an equal share of the CPU time and of the
+ * wall time each, tells its progress, and leaves off where it is told to: it keeps to what shardrun(1) says of
+ * commands.
+ *
  * It is linked statically, so that it runs in every root filesystem, and uses nothing of shardrun.
  */
 #include <errno.h>
@@ -74,7 +78,8 @@ static void write_file(const char *path, long long bytes)
 static void burn_cpu(double seconds)
 {
     volatile double sink = 1;
-    while (clock_seconds(CLOCK_PROCESS_CPUTIME_ID) < seconds) {
+    double end = clock_seconds(CLOCK_PROCESS_CPUTIME_ID) + seconds;
+    while (clock_seconds(CLOCK_PROCESS_CPUTIME_ID) < end) {
         for (int i = 0; i < 20000; i++)
             sink = sink * 1.0000001 + 1e-9;
     }
@@ -118,6 +123,46 @@ static void sleep_until(double end)
         ;
 }
 
+/* How many units this is to be all; 0: that has not been said. */
+static long long read_limit(const char *path)
+{
+    char text[32] = "";
+    int fd = path != NULL ? open(path, O_RDONLY | O_CLOEXEC) : -1;
+    if (fd < 0)
+        return 0;
+    ssize_t length = read(fd, text, sizeof text - 1);
+    close(fd);
+    return length > 0 ? strtoll(text, NULL, 10) : 0;
+}
+
+static void tell(const char *path, long long done, long long limit)
+{
+    char line[64];
+    int length = snprintf(line, sizeof line, "%lld %lld\n", done, limit);
+    int fd = path != NULL ? open(path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0666) : -1;
+    if (fd < 0 || write(fd, line, (size_t)length) != length)
+        fail("write", path != NULL ? path : "$SHARD_PROGRESS");
+    close(fd);
+}
+
+/* Burns unit by unit. Returns how large a share was done: less than all when the rest was taken away. */
+static double burn_units(const struct orders *orders, long long units)
+{
+    const char *progress = getenv("SHARD_PROGRESS"), *limit_path = getenv("SHARD_LIMIT");
+    struct orders unit = {orders->cpu_seconds / (double)units, orders->wall_seconds / (double)units, 0};
+    long long done = 0, limit = 0;
+    for (;; done++) {
+        long long seen = read_limit(limit_path);
+        limit = seen > 0 ? seen : limit;
+        tell(progress, done, limit);
+        if (done >= units || (limit > 0 && done >= limit))
+            return (double)done / (double)units;
+        double began = clock_seconds(CLOCK_MONOTONIC);
+        burn_in_processes(&unit);
+        sleep_until(began + unit.wall_seconds);
+    }
+}
+
 static char *load(const char *path, size_t *ret_length)
 {
     struct stat found;
@@ -133,7 +178,7 @@ static char *load(const char *path, size_t *ret_length)
 }
 
 /* Takes the numbers out of an order; reading and writing is done when its time has come. */
-static void obey(const char *order, bool writing, struct orders *orders)
+static void obey(const char *order, bool writing, double share, struct orders *orders)
 {
     char *rest = NULL;
     if (strncmp(order, "cpu ", 4) == 0)
@@ -146,7 +191,7 @@ static void obey(const char *order, bool writing, struct orders *orders)
         read_file(order + 5);
     else if (strncmp(order, "write ", 6) == 0 && writing) {
         long long bytes = strtoll(order + 6, &rest, 10);
-        write_file(rest + 1, bytes);
+        write_file(rest + 1, (long long)(share * (double)bytes));
     }
 }
 
@@ -161,13 +206,21 @@ int main(int argc, char **argv)
     }
     char *bytes = load(argv[1], &length);
     for (size_t at = 0; at < length; at += strlen(bytes + at) + 1)
-        obey(bytes + at, false, &orders);
+        obey(bytes + at, false, 1, &orders);
     void *held = hold_memory(orders.hold_bytes);
-    burn_in_processes(&orders);
-    sleep_until(began + orders.wall_seconds);
+    const char *units = getenv("SHARD_UNITS");
+    double share = 1;
+    /* Where there is nothing to do there are no units to do it in: a merge step, a replay of the shape alone. */
+    bool has_work = orders.cpu_seconds > 0 || orders.wall_seconds > 0;
+    if (units != NULL && has_work && strtoll(units, NULL, 10) > 1) {
+        share = burn_units(&orders, strtoll(units, NULL, 10));
+    } else {
+        burn_in_processes(&orders);
+        sleep_until(began + orders.wall_seconds);
+    }
     free(held);
     for (size_t at = 0; at < length; at += strlen(bytes + at) + 1)
-        obey(bytes + at, true, &orders);
+        obey(bytes + at, true, share, &orders);
     free(bytes);
     return 0;
 }

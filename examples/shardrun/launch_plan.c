@@ -263,7 +263,7 @@ int launch_plan_make(struct launch_plan *plan, const struct launch_planner *plan
     plan->cwd = need_copy(payload.cwd != NULL ? payload.cwd : data->directory);
     int status = directory_make(data->directory, ret_problem);
     if (status == 0 && planner->options->replay)
-        status = replay_plan(planner->burn, &payload, data, &plan->argv, ret_problem);
+        status = replay_plan(planner->burn, &payload, start, data, &plan->argv, ret_problem);
     else if (status == 0)
         status = fill_command(plan, &payload, start, data, ret_problem);
     if (status == 0) {

@@ -92,7 +92,12 @@ static int add_task(const struct scaling *scaling, const struct shard_task_info 
                                    .expected_seconds = recording.seconds * scale,
                                    .failure_cost_seconds = info->failure_cost_seconds,
                                    .priority = info->priority,
-                                   .max_attempts = info->max_attempts};
+                                   .max_attempts = info->max_attempts,
+                                   .units = info->units,
+                                   .min_units = info->min_units,
+                                   .parts = info->parts,
+                                   /* What parts write has to be put together. */
+                                   .has_merge = info->units > 1 && info->output_count > 0};
     int status = shard_builder_add_task(scaling->builder, &spec);
     free(bytes);
     json_decref(root);

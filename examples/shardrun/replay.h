@@ -30,8 +30,11 @@ int replay_make_inputs(const struct work *work, const shard_workflow *workflow, 
 /* Finds shardrun-burn beside this program or in its libexec directory. NULL and one line when it is not there. */
 char *replay_find_burn(char **ret_problem);
 
-/* The command of one attempt: writes its orders below the attempt's data directory and names them to shardrun-burn. */
-int replay_plan(const char *burn, const struct payload *payload, const struct attempt_data *data, struct strings *argv,
-                char **ret_problem);
+/*
+ * The command of one attempt: writes its orders below the attempt's data directory and names them to shardrun-burn. A
+ * part does its share of what was recorded; a merge step reads what the parts wrote, and writes as much as was recorded.
+ */
+int replay_plan(const char *burn, const struct payload *payload, const struct shard_start *start,
+                const struct attempt_data *data, struct strings *argv, char **ret_problem);
 
 #endif

@@ -87,17 +87,26 @@ static double number_of(const json_t *replay, const char *key)
     return json_number_value(json_object_get(replay, key));
 }
 
-int replay_plan(const char *burn, const struct payload *payload, const struct attempt_data *data, struct strings *argv,
-                char **ret_problem)
+/* Which share of its task's units an attempt is for. */
+static double share_of(const struct shard_start *start)
+{
+    return start->units > 1 ? (double)(start->unit_end - start->unit_begin) / (double)start->units : 1;
+}
+
+int replay_plan(const char *burn, const struct payload *payload, const struct shard_start *start,
+                const struct attempt_data *data, struct strings *argv, char **ret_problem)
 {
     struct text orders = {0};
-    add_order(&orders, need_printf("cpu %.6f", number_of(payload->replay, "cpu_seconds")));
-    add_order(&orders, need_printf("wall %.6f", number_of(payload->replay, "wall_seconds")));
+    double written = share_of(start), share = start->is_merge != 0 ? 0 : written;
+    const struct named_paths *read = start->is_merge != 0 ? &data->parts : &data->inputs;
+    add_order(&orders, need_printf("cpu %.6f", share * number_of(payload->replay, "cpu_seconds")));
+    add_order(&orders, need_printf("wall %.6f", share * number_of(payload->replay, "wall_seconds")));
     add_order(&orders, need_printf("hold %.0f", number_of(payload->replay, "hold_bytes")));
-    for (size_t i = 0; i < data->inputs.count; i++)
-        add_order(&orders, need_printf("read %s", data->inputs.items[i].path));
+    for (size_t i = 0; i < read->count; i++)
+        add_order(&orders, need_printf("read %s", read->items[i].path));
     for (size_t i = 0; i < data->output_count; i++)
-        add_order(&orders, need_printf("write %lld %s", (long long)data->outputs[i].bytes, data->outputs[i].written));
+        add_order(&orders,
+                  need_printf("write %.0f %s", written * (double)data->outputs[i].bytes, data->outputs[i].written));
     char *path = path_join(data->directory, ".orders");
     int status = file_put(path, orders.bytes, orders.length, ret_problem);
     text_clear(&orders);

@@ -241,6 +241,22 @@ def a_replay_writes_files_of_scaled_sizes(place):
 
 
 @case
+def a_replayed_task_with_units_tells_its_progress_and_shares_out_its_rest(place):
+    place.workflow([{"name": "a", "units": 40, "outputs": ["x"], "expected_seconds": 3,
+                     "payload": {"replay": {"runtime_seconds": 3, "cpu_percent": 10}}}], data=[{"name": "x", "bytes": 4000}])
+    for seed in range(20):  # restless draws what it does; it may as well replicate
+        result = run(place, "--run", seed, "--replay", "--hosts", "2", "--policy", "restless", "--seed", seed, "--json")
+        ended(result, 0)
+        assert "progress" in [one["event"] for one in result.objects], result
+        common = place.run_directory(str(seed)) / "work/common"
+        same((common / "x").stat().st_size, 4000)
+        parts = [path.stat().st_size for path in common.glob("x.part*") if path.name.count(".part") == 1]
+        if parts:
+            break
+    assert 3900 <= sum(parts) <= 4000, f"each unit writes its share: {parts}"
+
+
+@case
 def a_command_tells_its_progress_through_a_file(place):
     place.workflow([{"name": "a", "units": 4, "payload": {
         "command": "for i in 1 2 3; do echo $i >> $SHARD_PROGRESS; done; printf 4 >> $SHARD_PROGRESS; test $SHARD_UNITS = 4"}}])
