@@ -22,6 +22,9 @@ static const char *const keys[] = {"name",
                                    "memory_bytes",
                                    "memory_limit_bytes",
                                    "disk_bytes",
+                                   "tmp_bytes",
+                                   "slowed_after_seconds",
+                                   "slowed_millicores",
                                    "slots",
                                    "speed",
                                    "volume",
@@ -57,6 +60,21 @@ static int read_whole(const struct where *where, const json_t *host, const char 
     return 0;
 }
 
+/* What makes a host sick from some time on: both keys or none. */
+static int read_slowdown(const struct where *where, const json_t *host, struct host_plan *plan)
+{
+    const json_t *after = json_object_get(host, "slowed_after_seconds");
+    if (after != NULL && !(json_is_number(after) && json_number_value(after) > 0 && json_number_value(after) <= 1e9))
+        return refuse(where, "slowed_after_seconds", "is not a number above 0");
+    if (read_whole(where, host, "slowed_millicores", 1, 1000000000, &plan->slowed_limit) < 0)
+        return -1;
+    plan->slowed_after = after != NULL ? json_number_value(after) : 0;
+    if ((plan->slowed_after > 0) != (plan->slowed_limit > 0))
+        return refuse(where, plan->slowed_after > 0 ? "slowed_millicores" : "slowed_after_seconds",
+                      "is missing: when a host is slowed and how much it is left with go together");
+    return 0;
+}
+
 static int read_numbers(const struct where *where, const json_t *host, struct host_plan *plan)
 {
     static const int64_t most_bytes = INT64_C(1) << 60;
@@ -73,7 +91,8 @@ static int read_numbers(const struct where *where, const json_t *host, struct ho
     plan->memory_limit_bytes = plan->memory_bytes;
     if (read_whole(where, host, "memory_limit_bytes", 0, most_bytes, &plan->memory_limit_bytes) < 0 ||
         read_whole(where, host, "disk_bytes", 0, most_bytes, &plan->disk_bytes) < 0 ||
-        read_whole(where, host, "slots", 1, 1000000, &slots) < 0)
+        read_whole(where, host, "tmp_bytes", 0, most_bytes, &plan->tmp_bytes) < 0 ||
+        read_slowdown(where, host, plan) < 0 || read_whole(where, host, "slots", 1, 1000000, &slots) < 0)
         return -1;
     plan->slots = (int32_t)slots;
     if (speed != NULL && !(json_is_number(speed) && json_number_value(speed) > 0 && json_number_value(speed) <= 1e6))
@@ -211,6 +230,12 @@ json_t *host_list_to_json(const struct host_list *hosts)
                                  "memory_bytes", (json_int_t)plan->memory_bytes, "memory_limit_bytes",
                                  (json_int_t)plan->memory_limit_bytes, "disk_bytes", (json_int_t)plan->disk_bytes,
                                  "volume", plan->own_volume ? "own" : "common");
+        if (plan->tmp_bytes > 0)
+            json_object_set_new(host, "tmp_bytes", json_integer(plan->tmp_bytes));
+        if (plan->slowed_after > 0) {
+            json_object_set_new(host, "slowed_after_seconds", json_real(plan->slowed_after));
+            json_object_set_new(host, "slowed_millicores", json_integer(plan->slowed_limit));
+        }
         if (plan->slots > 0)
             json_object_set_new(host, "slots", json_integer(plan->slots));
         if (plan->speed > 0)

@@ -19,6 +19,9 @@ struct host_plan {
     int64_t memory_bytes;       /* what the scheduler may hand out; 0: not counted */
     int64_t memory_limit_bytes; /* what the cgroup gives; less than memory_bytes makes a sick host; 0: no limit */
     int64_t disk_bytes;         /* 0: not counted */
+    int64_t tmp_bytes;          /* of /tmp in its containers; 0: as others */
+    double slowed_after;        /* seconds from the run's begin, after which the cgroup gives slowed_limit; 0: never */
+    int64_t slowed_limit;       /* millicores */
     int32_t slots;              /* 0: one for each 1,000 millicores, at least one */
     double speed;               /* 0: 1.0 */
     bool own_volume;            /* its data is on a volume of its own, others' data is staged to it */

@@ -230,6 +230,7 @@ static void fill_spec(struct launch_plan *plan, const struct launch_planner *pla
 {
     const struct run_options *options = planner->options;
     bool container = options->executor == EXECUTOR_CONTAINER;
+    int host = host_list_find(planner->work->hosts, start->host_name);
     const char *image = payload->image != NULL ? payload->image : options->rootfs;
     int64_t memory =
         start->memory_bytes > 0 && start->memory_bytes < least_memory_limit ? least_memory_limit : start->memory_bytes;
@@ -246,6 +247,7 @@ static void fill_spec(struct launch_plan *plan, const struct launch_planner *pla
         .oom_group = true,
         .container = container,
         .rootfs = container ? find_root(planner, image != NULL ? image : "") : NULL,
+        .tmp_bytes = host >= 0 ? (uint64_t)planner->work->hosts->items[host].tmp_bytes : 0,
         .binds = plan->binds,
         .bind_count = plan->bind_count,
         .network = options->network || payload->network,

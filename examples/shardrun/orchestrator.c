@@ -177,6 +177,7 @@ int orchestrator_open(struct orchestrator *orchestrator, const shard_workflow *w
     if (code == 0)
         code = open_engine(orchestrator);
     orchestrator->volumes = need_zeroed((size_t)options->hosts.count, sizeof *orchestrator->volumes);
+    orchestrator->slowed = need_zeroed((size_t)options->hosts.count, sizeof *orchestrator->slowed);
     for (int i = 0; code == 0 && i < options->hosts.count; i++)
         code = join_host(orchestrator, i);
     if (code == 0)
@@ -234,6 +235,7 @@ void orchestrator_close(struct orchestrator *orchestrator)
     shard_workers_free(orchestrator->workers);
     free(orchestrator->end.message);
     free(orchestrator->volumes);
+    free(orchestrator->slowed);
     run_place_clear(&orchestrator->run_place);
     place_clear(&orchestrator->place);
 }

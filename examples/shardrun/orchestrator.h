@@ -40,6 +40,7 @@ struct orchestrator {
     uv_timer_t tick;
     uv_signal_t signals[3]; /* INT, TERM, HUP */
     struct monitor monitor;
+    bool *slowed; /* hosts, in the order of options->hosts, that have been slowed as their plan says */
     struct show show;
     int interrupts; /* that came so far */
     bool started;   /* RUN_STARTED was seen */

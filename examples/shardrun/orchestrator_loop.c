@@ -26,15 +26,20 @@ static void on_run_started(struct orchestrator *orchestrator)
         orchestrator_find_lost(orchestrator);
 }
 
-static double makespan(const struct orchestrator *orchestrator)
+static double seconds_since_begin(const struct orchestrator *orchestrator)
 {
     struct timespec now;
+    clock_gettime(CLOCK_REALTIME, &now);
+    return (double)now.tv_sec + ((double)now.tv_nsec - (double)orchestrator->options->created_ns) / 1e9;
+}
+
+static double makespan(const struct orchestrator *orchestrator)
+{
     struct shard_run_info info = {.struct_size = sizeof info};
     if (!orchestrator->resumed && shard_engine_run(orchestrator->engine, orchestrator->run, &info) == 0 &&
         info.ended_ns > info.started_ns)
         return (double)(info.ended_ns - info.started_ns) / 1e9;
-    clock_gettime(CLOCK_REALTIME, &now);
-    double seconds = (double)now.tv_sec + ((double)now.tv_nsec - (double)orchestrator->options->created_ns) / 1e9;
+    double seconds = seconds_since_begin(orchestrator);
     return seconds > 0 ? seconds : 0;
 }
 
@@ -87,9 +92,31 @@ static void on_engine(uv_poll_t *poll, int status, int events)
     pump(poll->data);
 }
 
+/* Hosts whose plan has them fall sick: from now on they get less processor time. */
+static void slow_hosts(struct orchestrator *orchestrator)
+{
+    const struct host_list *hosts = &orchestrator->options->hosts;
+    for (int i = 0; i < hosts->count; i++) {
+        const struct host_plan *plan = &hosts->items[i];
+        struct launch_error error = {""};
+        if (plan->slowed_after <= 0 || orchestrator->slowed[i] ||
+            seconds_since_begin(orchestrator) < plan->slowed_after)
+            continue;
+        struct launch_limits limits = {.memory_bytes = (uint64_t)plan->memory_limit_bytes,
+                                       .cpu_millicores = (uint32_t)plan->slowed_limit};
+        orchestrator->slowed[i] = true;
+        if (launch_host_make(orchestrator->env, plan->name, &limits, &error) < 0)
+            show_line(&orchestrator->show, "warning: host '%s' cannot be slowed: %s", plan->name, error.text);
+        else
+            show_line(&orchestrator->show, "host %s is slowed to %lld millicores, as its plan says", plan->name,
+                      (long long)plan->slowed_limit);
+    }
+}
+
 static void on_tick(uv_timer_t *timer)
 {
     struct orchestrator *orchestrator = timer->data;
+    slow_hosts(orchestrator);
     show_tick(&orchestrator->show);
 }
 

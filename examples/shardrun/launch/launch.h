@@ -133,6 +133,7 @@ struct launch_spec {
 
     bool container; /* all below are for containers */
     const struct launch_rootfs *rootfs;
+    uint64_t tmp_bytes; /* what /tmp holds; 0: 64 MiB */
     const struct launch_bind *binds;
     size_t bind_count;
     bool network; /* share the machine's network; else there is none, not even loopback to the machine */

@@ -7,6 +7,7 @@
 #include "env.h"
 
 #include <errno.h>
+#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -108,6 +109,9 @@ static void put_bind(FILE *file, const char *source, const char *target, bool re
     fprintf(file, ",\"options\":[\"rbind\",\"nosuid\",\"nodev\",\"%s\"]}", read_only ? "ro" : "rw");
 }
 
+/* Of /tmp, where the host does not say. */
+static const uint64_t default_tmp_bytes = UINT64_C(64) << 20;
+
 static void put_mounts(FILE *file, const struct launch_spec *spec, bool rootless)
 {
     fputs("\"mounts\":["
@@ -118,8 +122,9 @@ static void put_mounts(FILE *file, const struct launch_spec *spec, bool rootless
           "{\"type\":\"tmpfs\",\"source\":\"shm\",\"destination\":\"/dev/shm\","
           "\"options\":[\"nosuid\",\"nodev\",\"noexec\",\"mode=1777\",\"size=64m\"]},"
           "{\"type\":\"tmpfs\",\"source\":\"tmpfs\",\"destination\":\"/tmp\","
-          "\"options\":[\"nosuid\",\"nodev\",\"mode=1777\",\"size=64m\"]}",
+          "\"options\":[\"nosuid\",\"nodev\",\"mode=1777\"",
           file);
+    fprintf(file, ",\"size=%" PRIu64 "\"]}", spec->tmp_bytes > 0 ? spec->tmp_bytes : default_tmp_bytes);
     /* sysfs shows the network namespace; the kernel lets only its owner mount it. */
     if (rootless && spec->network)
         put_bind(file, "/sys", "/sys", true);
