@@ -78,6 +78,8 @@ struct shard_decision {
     double limit;
     int64_t keep_units; /* SPLIT of a running task: how many units its attempt keeps beside those that it has done;
                            0: an equal share of the rest */
+    const char *note;   /* START: what else was weighed, as UTF-8 text; the policy's own until it is called again. NULL:
+                           nothing is said. An engine that keeps outcomes keeps it with the start, for explain */
 };
 
 /** The port. Functions marked (optional) may be NULL. */

@@ -187,6 +187,7 @@ int shard__foresight_init(struct shard__foresight *foresight, shard_context *con
     foresight->forecaster = (struct shard__forecaster){
         .is_active = predictor.port != NULL || writes,
         .has_predictor = predictor.port != NULL,
+        .wants_notes = writes,
         .forecast = forecast,
         .placed = placed,
         .ended = ended,

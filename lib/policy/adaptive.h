@@ -34,6 +34,7 @@ struct shard__adaptive {
     double work_seconds; /* of tasks that are not done, on a host of speed 1 */
     double actions;      /* moves and second attempts that may still be asked for now: a bucket that fills with time */
     int64_t actions_ns;  /* when it was last filled */
+    char note[512];      /* of the last start that was decided */
 };
 
 /* A task as it is weighed. */
@@ -81,6 +82,10 @@ int shard__adaptive_may_start(struct shard__adaptive *policy, const struct shard
 int shard__adaptive_best_open(struct shard__adaptive *policy, const struct shard_view *view,
                               const struct shard__weighed *task, int32_t but_host, struct shard__offer *ret_best,
                               struct shard__offer *ret_next);
+/* What a start was weighed against, in words, if anybody wants to know; `next` and `later` may be NULL or no host. */
+const char *shard__adaptive_note(struct shard__adaptive *policy, const struct shard_view *view,
+                                 const struct shard__offer *best, const struct shard__offer *next,
+                                 const struct shard__offer *later);
 /* Whether to act now: takes one from the bucket. */
 int shard__adaptive_may_act(struct shard__adaptive *policy, const struct shard_view *view);
 

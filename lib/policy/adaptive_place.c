@@ -301,6 +301,7 @@ int shard__adaptive_place(void *self, const shard_view *view, shard_task_id id, 
                  next.host >= 0 ? next.cost_seconds
                  : may_wait     ? later.cost_seconds
                                 : 0);
+        ret_decision->note = shard__adaptive_note(policy, view, &best, &next, may_wait ? &later : NULL);
     }
     return 0;
 }

@@ -3,8 +3,11 @@
 
 #include "run.h"
 
+#include <string.h>
+
 #include "base/context.h"
 #include "base/error.h"
+#include "base/utf8.h"
 
 static double key_of(struct shard__run *run, int32_t task)
 {
@@ -60,6 +63,17 @@ static int check_start(const struct shard__run *run, int32_t task, const struct 
     return 0;
 }
 
+/* What the policy says that it weighed; NULL: nothing, or nothing that can be kept. */
+static char *note_of(const struct shard__run *run, const struct shard_decision *decision)
+{
+    if (decision->note == NULL || run->forecaster == NULL || !run->forecaster->wants_notes)
+        return NULL;
+    size_t length = strnlen(decision->note, SHARD_MAX_NAME_BYTES);
+    if (length == 0 || length == SHARD_MAX_NAME_BYTES || shard__utf8_prefix(decision->note, length) != length)
+        return NULL;
+    return shard__strdup(run->context, decision->note);
+}
+
 static int start(struct shard__run *run, int32_t profile, int32_t task, struct shard_decision *decision)
 {
     struct shard__task *hot = &run->tasks[task];
@@ -89,6 +103,8 @@ static int start(struct shard__run *run, int32_t profile, int32_t task, struct s
                                  .p_fail = decision->p_fail,
                                  .value = decision->value,
                                  .limit = decision->limit};
+    if (gate == SHARD__GATE_OPEN)
+        cause.detail = note_of(run, decision);
     if (run->forecaster != NULL && run->forecaster->is_active && decision->expected_seconds > 0)
         cause.seconds = decision->expected_seconds;
     if (gate == SHARD__GATE_STAGE) {

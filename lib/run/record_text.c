@@ -66,7 +66,10 @@ static void say_reason(struct text *text, const struct shard_record *record)
     case SHARD_REASON_RETRY:
     case SHARD_REASON_BUDGET_SPENT:
     case SHARD_REASON_ATTEMPTS_SPENT:
-        say(text, " (%.0f of %.0f)", value, limit);
+        if (limit > 0 || record->reason != SHARD_REASON_RETRY)
+            say(text, " (%.0f of %.0f)", value, limit);
+        else
+            say(text, " (%.0f)", value); /* a policy's own: the budget is another's business */
         break;
     case SHARD_REASON_FORECAST_BETTER:
         say(text, " (%.3f there, above %.2f)", value, limit);

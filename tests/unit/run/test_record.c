@@ -146,6 +146,9 @@ START_TEST(records_read_as_sentences)
 {
     struct shard_record record = failed();
     check_text(&record, NULL, "host-b", "attempt 1 ended on host-b: out_of_memory after 12.3 s; tried again (1 of 3)");
+    record.limit = 0; /* a policy that tries again need not know the budget */
+    check_text(&record, NULL, "host-b", "attempt 1 ended on host-b: out_of_memory after 12.3 s; tried again (1)");
+    record.limit = 3;
     record.to = SHARD_TASK_FAILED;
     record.reason = SHARD_REASON_BUDGET_SPENT;
     record.value = 3;
