@@ -17,7 +17,7 @@ MESON_TEST = meson test --no-rebuild --print-errorlogs
 check check-asan check-valgrind check-kill check-redis check-sim check-cgroup2 fuzz-smoke lint tidy: export TESTS = enabled
 
 .DEFAULT_GOAL := build
-.PHONY: build setup demo check check-asan check-valgrind check-cgroup2 check-kill check-redis bench bench-accuracy bench-outcome check-sim fuzz-smoke lint tidy format docs install clean help
+.PHONY: build setup demo demo-adapt check check-asan check-valgrind check-cgroup2 check-kill check-redis bench bench-accuracy bench-outcome check-sim fuzz-smoke lint tidy format docs install clean help
 
 build: ## build into build/ (the default)
 	@.ci/setup build
@@ -31,6 +31,11 @@ demo: ## run a real workflow in containers on this machine
 	@.ci/setup run
 	@$(MAKE) --no-print-directory build
 	@examples/demo
+
+demo-adapt: ## the same commands on four hosts, one of them sick, under two policies, side by side
+	@.ci/setup run
+	@$(MAKE) --no-print-directory build
+	@examples/demo-adapt
 
 check: ## build and run all tests
 	@.ci/setup build run test

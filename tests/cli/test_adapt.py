@@ -37,10 +37,26 @@ def a_task_whose_host_slows_down_gives_its_rest_to_others(place):
         if f"t{i}" == late[0]:
             assert hosts != {"slow"}, f"t{i} was left where it was"
             story = place.call("explain", "r", f"t{i}").out
+            assert "costs" in story and "fails with probability" in story, story
             assert "split" in story, story  # a replica, which late reviews may prefer, is a split too
     failed = [event for event in result.objects if event["event"] == "attempt_ended" and event["outcome"] not in
               ("done", "cancelled", "preempted")]
     same(failed, [], "nobody is blamed")
+
+
+@case
+def explain_tells_what_pushed_the_forecast_of_each_attempt(place):
+    place.write("h.json", json.dumps({"hosts": [{"name": name, "cpu_millicores": 1000, "slots": 1} for name in "ab"]}))
+    place.workflow([task(f"t{i}", "test $SHARD_HOST = a", kind="k") for i in range(30)])
+    ended(place.call("run", "w.json", "--executor", "process", "--run", "r", "--hosts", "h.json", "--policy",
+                     "adaptive", "--retries", "task_error=9"), 0)
+    story = place.call("explain", "r", "t29").out
+    attempts = story.count("attempt 1 started on") + story.count("attempt 2 started on")
+    same(story.count("what pushed it"), attempts, story)
+    assert "forecast of attempt 1 on" in story and "odds of failure times" in story, story
+    assert "kind_failure_rate" in story, story
+    place.call("run", "w.json", "--executor", "process", "--run", "never", "--hosts", "h.json", "--policy", "heft")
+    assert "what pushed it" in place.call("explain", "never", "t0").out, "kept with any policy"
 
 
 @case
