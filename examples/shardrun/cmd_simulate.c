@@ -11,17 +11,20 @@
 #include "files.h"
 #include "model_load.h"
 #include "need.h"
+#include "place.h"
 #include "scenarios.h"
 #include "simulate.h"
 #include "simulate_learn.h"
 #include "workflow_file.h"
 
-enum { KEY_SCENARIO = 0x200, KEY_HOSTS, KEY_COPIES, KEY_POLICY, KEY_SEEDS, KEY_JOBS };
+enum { KEY_SCENARIO = 0x200, KEY_HOSTS, KEY_COPIES, KEY_POLICY, KEY_SEEDS, KEY_JOBS, KEY_FROM_RUN, KEY_STORE };
 
 static const struct argp_option options[] = {
     {"scenario", KEY_SCENARIO, "NAME|FILE", 0, "what befalls the hosts (healthy); a name that is known, or a file", 0},
     {"hosts", KEY_HOSTS, "N", 0, "so many hosts instead of the scenario's", 0},
     {"copies", KEY_COPIES, "K", 0, "run each workflow so many times side by side (as many as give a host 20 tasks)", 0},
+    {"from-run", KEY_FROM_RUN, "RUN", 0, "a run of a store instead of FILE: its workflow, and hosts as they were", 0},
+    {"store", KEY_STORE, "PATH|URL", 0, "of --from-run (default " PLACE_DEFAULT_STORE ")", 0},
     {"policy", KEY_POLICY, "P1,P2...", 0, "policies to compare (least_loaded)", 0},
     {"seeds", KEY_SEEDS, "FIRST-LAST", 0, "once with each of these seeds (1-1)", 0},
     {"jobs", KEY_JOBS, "N", 0, "use so many processes (one for each CPU)", 0},
@@ -33,6 +36,8 @@ struct simulate_options {
     struct simulate simulate;
     char **files;
     int file_count;
+    const char *from_run;
+    const char *store;
 };
 
 static void parse_seeds(struct argp_state *state, struct simulate *simulate, const char *text)
@@ -75,6 +80,12 @@ static error_t parse(int key, char *argument, struct argp_state *state)
     case KEY_COPIES:
         simulate->copies = (int)cli_integer(state, "copies", argument, 1, 1000000);
         return 0;
+    case KEY_FROM_RUN:
+        all->from_run = argument;
+        return 0;
+    case KEY_STORE:
+        all->store = argument;
+        return 0;
     case KEY_POLICY:
         parse_policies(state, simulate, argument);
         return 0;
@@ -95,8 +106,12 @@ static error_t parse(int key, char *argument, struct argp_state *state)
         all->files[all->file_count++] = argument;
         return 0;
     case ARGP_KEY_END:
-        if (all->file_count == 0)
-            argp_error(state, "FILE is missing: a workflow, or bag:N for a bag of N tasks");
+        if (all->file_count == 0 && all->from_run == NULL)
+            argp_error(state, "FILE is missing: a workflow, or bag:N for a bag of N tasks, or --from-run");
+        if (all->from_run != NULL && (all->file_count > 0 || simulate->scenario_name != NULL || simulate->copies > 0))
+            argp_error(state, "--from-run goes without FILE, --scenario and --copies: the run says these");
+        if (all->store != NULL && all->from_run == NULL)
+            argp_error(state, "--store is where --from-run looks for a run");
         return 0;
     default:
         return ARGP_ERR_UNKNOWN;
@@ -191,8 +206,14 @@ static int load_models(struct simulate *simulate)
 static int load(struct simulate_options *all)
 {
     struct simulate *simulate = &all->simulate;
-    int code = load_scenario(simulate);
-    simulate->workflows = need_zeroed((size_t)all->file_count, sizeof *simulate->workflows);
+    if (simulate->scenario_name == NULL)
+        simulate->scenario_name = "healthy";
+    int code = all->from_run == NULL ? load_scenario(simulate) : CLI_DONE;
+    simulate->workflows = need_zeroed((size_t)all->file_count + 1, sizeof *simulate->workflows);
+    if (all->from_run != NULL) {
+        simulate->scenario_name = all->from_run;
+        code = simulate_load_run(simulate, all->store, all->from_run);
+    }
     for (int i = 0; i < all->file_count && code == CLI_DONE; i++) {
         code = load_workflow(simulate, all->files[i], &simulate->workflows[i]);
         simulate->workflow_count++;
@@ -257,9 +278,10 @@ int cmd_simulate(int argc, char **argv)
         .parser = parse,
         .args_doc = "FILE...",
         .doc = "Runs workflows on a simulated cluster, under each policy and with each seed, and compares.\v"
-               "FILE is a workflow (native or WfFormat), or bag:N for a bag of N tasks. With the same seed, policies "
+               "FILE is a workflow (native or WfFormat), or bag:N for a bag of N tasks. With --from-run, what a store "
+               "knows of a run says how long tasks take and which hosts fail: what if? With the same seed, policies "
                "meet the same hosts, sicknesses and tasks."};
-    struct simulate_options all = {.simulate = {.scenario_name = "healthy", .first_seed = 1, .last_seed = 1}};
+    struct simulate_options all = {.simulate = {.first_seed = 1, .last_seed = 1}};
     struct simulate *simulate = &all.simulate;
 
     cli_parse(&argp, argc, argv, &all);

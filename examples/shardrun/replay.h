@@ -32,7 +32,8 @@ char *replay_find_burn(char **ret_problem);
 
 /*
  * The command of one attempt: writes its orders below the attempt's data directory and names them to shardrun-burn. A
- * part does its share of what was recorded; a merge step reads what the parts wrote, and writes as much as was recorded.
+ * part does its share of what was recorded; a merge step reads what the parts wrote, and writes as much as was
+ * recorded.
  */
 int replay_plan(const char *burn, const struct payload *payload, const struct shard_start *start,
                 const struct attempt_data *data, struct strings *argv, char **ret_problem);

@@ -70,6 +70,10 @@ int simulate_all(const struct simulate *simulate,
                  void (*each)(void *self, const struct simulate *simulate, int line, const struct simulate_line *got),
                  void *self);
 
+/* ---- simulate_run.c ---- */
+/* Makes the scenario and the one workflow out of a run that a store has. 0 or an exit code, told. */
+int simulate_load_run(struct simulate *simulate, const char *store, const char *run);
+
 /* ---- simulate_table.c ---- */
 void simulate_print_json(const struct simulate *simulate, int line, const struct simulate_line *got);
 void simulate_print_table(const struct simulate *simulate, const struct simulate_line *lines);

@@ -52,7 +52,7 @@ struct shard__view_tasks {
 struct shard__forecaster {
     int is_active;
     int has_predictor; /* somebody other than the prior answers */
-    int wants_notes; /* of decisions: somebody may ask why later */
+    int wants_notes;   /* of decisions: somebody may ask why later */
     int (*forecast)(struct shard__forecaster *self, const struct shard_view *view, int32_t task, const int32_t *hosts,
                     int32_t count, const struct shard_forecasts *ret);
     /* A task is placed: what the decision says nothing of is filled in. */

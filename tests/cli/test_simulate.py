@@ -31,6 +31,31 @@ def the_same_seeds_give_the_same_lines_in_one_process_and_in_several(place):
 
 
 @case
+def a_finished_run_can_be_simulated_again_under_other_policies(place):
+    place.write("h.json", json.dumps({"hosts": [{"name": name, "cpu_millicores": 1000, "slots": 1}
+                                                for name in ("a", "b", "sick")]}))
+    place.workflow([task(f"t{i}", "test $SHARD_HOST != sick", kind="k", after=[f"t{i - 4}"] if i > 3 else [])
+                    for i in range(24)])
+    ended(place.call("run", "w.json", "--executor", "process", "--run", "r", "--hosts", "h.json", "--policy",
+                     "round_robin", "--retries", "task_error=50", "--no-report"), 0)
+    again = ["simulate", "--from-run=r", "--policy=round_robin,exclude_after_failures,adaptive:prior", "--seeds=1-2"]
+    first = place.call(*again, "--json", "-v")
+    ended(first, 0, '"count": 3', '"kind": "failing"')
+    second = place.call(*again, "--json", "--jobs=1")
+    known = [[{k: v for k, v in line.items() if k != "decide_cpu_us_per_task"} for line in result.objects]
+             for result in (first, second)]
+    same(known[0], known[1], "the same inputs give the same decisions")
+    same([list(line) for line in first.objects], [FIELDS] * 6)
+    failed = {line["policy"]: line["failed_attempts"] for line in first.objects}
+    assert failed["round_robin"] > failed["adaptive:prior"], failed
+    ended(place.call("simulate", "--from-run=none"), 2, "none")
+    ended(place.call("simulate", "--from-run=r", "bag:5"), 2, "--from-run")
+    ended(place.call("simulate", "--from-run=r", "--scenario=healthy"), 2, "--from-run")
+    ended(place.call("simulate", "bag:5", "--store=x.db"), 2, "--from-run")
+    ended(place.call("simulate", "--from-run=r", "--store=memory:"), 2, "memory")
+
+
+@case
 def every_scenario_that_comes_with_the_project_is_known_by_name_and_ends(place):
     names = sorted(path.stem for path in SCENARIOS.glob("*.json") if path.stem != "scenario.schema")
     same(len(names), 7)
