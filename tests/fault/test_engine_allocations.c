@@ -11,12 +11,15 @@
 #include "world.h"
 
 static const char *const policies[] = {
-    "heft", "least_loaded", "round_robin", "exclude_after_failures", "late", "best_without_prediction", "adaptive"};
+    "heft",     "least_loaded", "round_robin", "exclude_after_failures", "late", "best_without_prediction",
+    "adaptive", "replicates"};
 
 enum { SOURCE, GROWS, WIDE, LATE_WIDE, FAR, LAST, TASK_COUNT };
 
 static struct world world;
 static long nth;
+static struct shard_policy replicating;
+static int replicas, adjusted;
 
 /* A call that is refused for want of memory goes well when it is made again. */
 #define MUST(expression)                                                                                   \
@@ -83,6 +86,49 @@ static void plan(struct world *w, const struct shard_start *start, struct world_
         plan->seconds = 60;
 }
 
+/* Wants a replica of each task that runs for long, as soon as a host has room for it. */
+static int review(void *self, const shard_view *view, shard_task_id task, struct shard_decision *ret_decision)
+{
+    struct shard_task_view about = {.struct_size = sizeof(about)};
+    (void)self;
+    (void)shard_view_task(view, task, &about);
+    if (about.parent >= 0 || shard_view_now_ns(view) - about.started_ns < 2000000000)
+        return 0;
+    for (shard_host_id host = 0; host < shard_view_host_count(view); host++) {
+        if (host == about.host || shard_view_admits(view, task, host) != 1)
+            continue;
+        ret_decision->kind = SHARD_DECIDE_REPLICATE;
+        ret_decision->host = host;
+        replicas++;
+        return 0;
+    }
+    return 0;
+}
+
+static void begin_world(const char *policy)
+{
+    if (strcmp(policy, "replicates") != 0) {
+        world_init(&world, policy);
+        return;
+    }
+    world_init(&world, "round_robin");
+    replicating = *world.policy.port;
+    replicating.review = review;
+    world.config.policy.port = &replicating;
+}
+
+/* FAR, whose input is on its way, is looked at again, and a host gets nothing new for a while. */
+static void adjust_and_quarantine(int run)
+{
+    while (world_state(&world, run, FAR) == SHARD_TASK_READY && world_turn(&world) != 0)
+        ;
+    if (world_state(&world, run, FAR) == SHARD_TASK_STAGING) { /* some place it where its input is */
+        MUST(shard_engine_adjust(world.engine, world.runs[run].id, FAR));
+        adjusted++;
+    }
+    MUST(shard_engine_host_quarantine(world.engine, world.hosts[0].id, 3));
+}
+
 static void explain_all(int run)
 {
     for (int i = 0; i < TASK_COUNT; i++) {
@@ -136,6 +182,7 @@ static int first_engine(shard_workflow *workflow)
     MUST(shard_engine_split(world.engine, world.runs[run].id, LATE_WIDE, 3));
     for (int i = 0; i < world.host_count; i++)
         MUST(shard_engine_host_undrain(world.engine, world.hosts[i].id));
+    adjust_and_quarantine(run);
     turn_until(run, FAR, SHARD_TASK_RUNNING);
     world_pass(&world, 5);
     explain_all(run);
@@ -184,9 +231,10 @@ static void cancelled_run(shard_workflow *workflow)
 /* One life; whether an allocation was made to fail in it. */
 static int live(const char *policy)
 {
-    world_init(&world, policy);
+    begin_world(policy);
     world.tracked.calls = 0;
     world.tracked.fail_at = nth;
+    world.config.adjust_threshold = 0.001;
     world.plan = plan;
     world.may_remake = 1; /* what a lost volume had */
     world_add_host(&world, "a", 4000, 1000000, 4, 0);
@@ -212,6 +260,8 @@ START_TEST(a_failed_allocation_is_told_and_loses_nothing)
     while (live(policies[_i]))
         nth++;
     ck_assert_int_gt(nth, 100);
+    ck_assert(adjusted > 0 || strcmp(policies[_i], "heft") != 0);
+    ck_assert(replicas > 0 || strcmp(policies[_i], "replicates") != 0);
 }
 END_TEST
 
