@@ -18,6 +18,14 @@
 
 static char printed[1 << 16];
 
+const char *__lsan_default_suppressions(void);
+
+/* LeakSanitizer asks: what libgit2 leaves of each pattern that it matched is its own. */
+__attribute__((weak)) const char *__lsan_default_suppressions(void)
+{
+    return "leak:libpcre2-8\n";
+}
+
 void git_bed_make(struct git_bed *bed)
 {
     static const char *const settings[][2] = {{"GIT_CONFIG_NOSYSTEM", "1"},

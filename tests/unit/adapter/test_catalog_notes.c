@@ -47,8 +47,9 @@ static void setup(void)
 
 static void teardown(void)
 {
-    shard_catalog_close(catalog);
+    /* The thread first: what libgit2 keeps for it goes with it only while libgit2 is in use. */
     shard_workers_free(workers);
+    shard_catalog_close(catalog);
     git_bed_remove(&bed);
     tracked_context_free(&tracked, context);
 }
