@@ -55,6 +55,18 @@ void shard__run_units(const struct shard__run *run, int32_t task, int64_t *ret_b
     *ret_end = extra == NULL ? shard__workflow_units(run->workflow, task) : extra->unit_end;
 }
 
+int shard__run_check_depth(const struct shard__run *run, int32_t task)
+{
+    int32_t levels = 0;
+    for (const struct shard__extra *extra = shard__run_extra(run, task); extra != NULL && extra->parent >= 0;
+         extra = shard__run_extra(run, extra->parent))
+        levels++;
+    if (levels >= SHARD__MOST_LEVELS)
+        return shard__fail_task(SHARD_ELIMIT, task, "it is %d splits and second attempts deep, expected at most %d",
+                                levels, SHARD__MOST_LEVELS - 1);
+    return 0;
+}
+
 int shard__run_task_name(const struct shard__run *run, int32_t task, char *ret_name, size_t capacity)
 {
     if (task < run->workflow->task_count)

@@ -82,10 +82,7 @@ static int check_running(const struct shard__run *run, int32_t slot)
         return shard__fail_task(SHARD_ESTATE, task, "the task has been split before");
     if (shard__run_replica(run, task) >= 0)
         return shard__fail_task(SHARD_ESTATE, task, "the task has a replica that is not done");
-    /* The depth is kept in a byte, and names are made for 64 levels. */
-    if (extra != NULL && extra->levels >= 60)
-        return shard__fail_task(SHARD_ELIMIT, task, "its attempt has been shared out 60 times");
-    return 0;
+    return shard__run_check_depth(run, task);
 }
 
 int shard__run_check_rest(const struct shard__run *run, int32_t slot, int32_t parts, int64_t keep_units,

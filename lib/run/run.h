@@ -215,6 +215,9 @@ int32_t shard__run_origin(const struct shard__run *run, int32_t task);
 struct shard__need shard__run_need(const struct shard__run *run, int32_t task);
 void shard__run_units(const struct shard__run *run, int32_t task, int64_t *ret_begin, int64_t *ret_end);
 int shard__run_task_name(const struct shard__run *run, int32_t task, char *ret_name, size_t capacity);
+/* Names are made for 64 levels: whether a task may have subtasks as far as that goes. 0 or SHARD_ELIMIT. */
+enum { SHARD__MOST_LEVELS = 60 };
+int shard__run_check_depth(const struct shard__run *run, int32_t task);
 extern const struct shard__view_tasks shard__run_view_tasks;
 
 /* ---- place.c ---- */

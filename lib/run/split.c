@@ -25,7 +25,7 @@ int shard__run_check_split(const struct shard__run *run, int32_t task, int32_t p
                                 parts, (long long)(end - begin), (long long)min_units);
     if ((int64_t)run->task_count + parts > SHARD_MAX_TASKS)
         return shard__fail_task(SHARD_ELIMIT, task, "more than %d tasks", SHARD_MAX_TASKS);
-    return 0;
+    return shard__run_check_depth(run, task);
 }
 
 static int reserve(struct shard__run *run, int32_t task, int32_t parts)
