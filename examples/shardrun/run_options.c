@@ -292,7 +292,7 @@ void run_options_parse(struct run_options *options, bool resume, int argc, char 
 
 void run_options_init(struct run_options *options)
 {
-    *options = (struct run_options){.policy = need_copy("heft"),
+    *options = (struct run_options){.policy = need_copy("adaptive"),
                                     .replay_scale = 1,
                                     .replay_memory_scale = 1,
                                     .lease_seconds = 15,

@@ -194,7 +194,6 @@ int shard__adaptive_after_failure(void *self, const shard_view *view, shard_task
         /* Elsewhere it has no reason to fail: it need not wait. The budgets still count. */
         ret_decision->kind = SHARD_DECIDE_WAIT;
         ret_decision->reason = SHARD_REASON_RETRY;
-        ret_decision->value = task.failures;
     }
     return 0;
 }

@@ -227,8 +227,12 @@ static void decide_after_failure(struct shard__run *run, int32_t task, int32_t h
         /* The policy chooses when; how often at most stays with the budgets. */
         struct shard_decision budget = {0};
         decide_by_budget(run, task, outcome, &budget);
-        if (budget.kind == SHARD_DECIDE_GIVE_UP)
+        if (budget.kind == SHARD_DECIDE_GIVE_UP) {
             *decision = budget;
+        } else if (decision->reason == SHARD_REASON_RETRY) {
+            decision->value = budget.value;
+            decision->limit = budget.limit;
+        }
     } else if (decision->kind != SHARD_DECIDE_GIVE_UP) {
         decide_by_budget(run, task, outcome, decision);
     }
