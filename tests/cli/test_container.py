@@ -152,8 +152,10 @@ def after_kill_9_resume_adopts_containers(place):
         process = place.start("resume", "r", "--json")
     result = place.finish(process)
     ended(result, 0)
-    same((result.last["done"], result.last["attempts"]), (4, 4))
-    same(sorted(ledger.read_text().splitlines()), sorted(f"t{i} 1 {w}" for i in range(4) for w in ("begin", "end")))
+    same(result.last["done"], 4)
+    # An attempt whose start was recorded, but that was not launched yet, is tried again; what has begun is not.
+    same(sorted(line.split()[::2] for line in ledger.read_text().splitlines()),
+         sorted([f"t{i}", w] for i in range(4) for w in ("begin", "end")))
 
 
 @case
