@@ -314,7 +314,7 @@ static void simulate_many(shard_context *context, int32_t hosts, int32_t tasks)
     must(shard_scenario_parse(context, scenario_text, strlen(scenario_text), "bench", &scenario), "scenario");
     shard_workflow *workflow = make_bag(context, scenario, hosts, tasks);
     struct shard_sim_config sim = {.struct_size = sizeof(sim), .scenario = scenario, .seed = 1, .hosts = hosts};
-    must(shard_policy_by_name(context, "exclude_after_failures", &sim.policy), "policy");
+    must(shard_policy_by_name(context, "random_retry", &sim.policy), "policy");
     double since = bench_cpu_ns();
     must(shard_simulate(context, workflow, &sim, &result), "simulation");
     double seconds = (bench_cpu_ns() - since) / 1e9;

@@ -14,6 +14,8 @@
 #include "redis_server.h"
 #include "suite.h"
 
+enum { WIDTH = 10 };
+
 struct life {
     struct redis_server server;
     shard_context *context;
@@ -23,6 +25,9 @@ struct life {
     int tasks, kills;
     unsigned char *starts;
     int started;
+    shard_sink *sink;
+    shard_token running[WIDTH];
+    int running_count;
 };
 
 static struct life life;
@@ -33,15 +38,24 @@ static int number_from(const char *name, int fallback)
     return text == NULL ? fallback : (int)strtol(text, NULL, 10);
 }
 
-/* Attempts end at once; what is counted is how often each is begun. */
+/* Attempts run until the step is over, so that no step gets far; what is counted is how often each is begun. */
 static int start(void *self, shard_sink *sink, shard_token token, const struct shard_start *what)
 {
-    struct shard_attempt_end end = {.struct_size = sizeof(end), .outcome = SHARD_OUTCOME_DONE, .seconds = 0.001};
     (void)self;
     ck_assert_int_eq(what->attempt, 1);
     ck_assert_int_eq(life.starts[what->task]++, 0);
+    ck_assert_int_lt(life.running_count, WIDTH);
     life.started++;
-    return shard_sink_attempt_ended(sink, token, &end);
+    life.sink = sink;
+    life.running[life.running_count++] = token;
+    return 0;
+}
+
+static void end_what_runs(void)
+{
+    struct shard_attempt_end end = {.struct_size = sizeof(end), .outcome = SHARD_OUTCOME_DONE, .seconds = 0.001};
+    while (life.running_count > 0)
+        ck_assert_int_eq(shard_sink_attempt_ended(life.sink, life.running[--life.running_count], &end), 0);
 }
 
 static void cancel(void *self, shard_token token, enum shard_cancel_reason reason)
@@ -54,7 +68,6 @@ static void cancel(void *self, shard_token token, enum shard_cancel_reason reaso
 /* Ten chains side by side, so that commits come one after the other for the whole run. */
 static shard_workflow *make_workflow(void)
 {
-    enum { WIDTH = 10 };
     shard_builder *builder = NULL;
     shard_workflow *workflow = NULL;
     ck_assert_int_eq(shard_builder_new(life.context, "chains", &builder), 0);
@@ -74,7 +87,7 @@ static shard_workflow *make_workflow(void)
 static void open_engine(void)
 {
     static const struct shard_executor executor = {
-        .struct_size = sizeof(executor), .name = "at once", .start = start, .cancel = cancel};
+        .struct_size = sizeof(executor), .name = "one step", .start = start, .cancel = cancel};
     struct shard_redis_store_config config = {.struct_size = sizeof(config), .url = life.server.url};
     struct shard_host_spec host = {
         .struct_size = sizeof(host), .name = "host", .cpu_millicores = 10000, .memory_bytes = 1 << 30, .slots = 10};
@@ -101,6 +114,7 @@ static int run_to_the_end(void)
                 ck_assert_int_eq(event.run_state, SHARD_RUN_DONE);
                 return killed;
             }
+        end_what_runs();
         if (killed >= life.kills || life.started < (killed + 1) * life.tasks / (life.kills + 1))
             continue;
         redis_server_kill(&life.server);
@@ -142,9 +156,9 @@ START_TEST(a_server_that_is_killed_loses_and_doubles_nothing)
     for (int i = 0; i < life.tasks; i++)
         ck_assert_int_eq(life.starts[i], 1);
     check_store();
+    life.store.port->close(life.store.self);
     shard_engine_free(life.engine);
     life.policy.port->destroy(life.policy.self);
-    life.store.port->close(life.store.self);
     shard_workflow_unref(workflow);
     shard_context_free(life.context);
     redis_server_remove(&life.server);

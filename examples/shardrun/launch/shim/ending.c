@@ -173,14 +173,16 @@ static void read_counters(struct shim *shim)
 
 /*
  * A runtime that stays tells a death by signal n as exit code 128 + n, which a command may also choose. It was the
- * signal if we, or the kernel for the memory, have sent it.
+ * signal if we, or the kernel for the memory, have sent it. A runtime whose container is killed while it starts it ends
+ * with a code of its own.
  */
 static void undo_shell_convention(struct shim *shim)
 {
     struct launch_result *result = &shim->result;
     bool stays = shim->orders.container && !shim->orders.detached;
-    if (stays && result->how == LAUNCH_EXITED && result->exit_code == 128 + SIGKILL &&
-        (shim->kill_sent || result->out_of_memory)) {
+    if (stays && result->how == LAUNCH_EXITED &&
+        ((shim->kill_sent && result->exit_code != 0) ||
+         (result->out_of_memory && result->exit_code == 128 + SIGKILL))) {
         result->how = LAUNCH_SIGNALED;
         result->signal = SIGKILL;
         result->exit_code = 0;
