@@ -56,8 +56,8 @@ check-valgrind: ## the tests under valgrind
 check-kill: ## kill -9 shardrun at random moments of RUNS runs from SEED, amid splits and moves too; containers, processes
 	@.ci/setup build run test
 	@$(MAKE) --no-print-directory build
-	@tests/campaign/kill.py $(BUILD)/examples/shardrun/shardrun --seed $(SEED) --runs $(RUNS)
-	@tests/campaign/kill.py $(BUILD)/examples/shardrun/shardrun --seed $(SEED) --runs $(RUNS) --executor process --longest 5
+	@tests/campaign/kill.py $(BUILD)/examples/shardrun/shardrun --seed $(SEED) --runs $(RUNS) --longest 6
+	@tests/campaign/kill.py $(BUILD)/examples/shardrun/shardrun --seed $(SEED) --runs $(RUNS) --executor process --longest 1.5
 	@tests/campaign/kill.py $(BUILD)/examples/shardrun/shardrun --seed $(SEED) --runs $(RUNS) --splits --tasks 8 --kills 3 --longest 3
 	@tests/campaign/kill.py $(BUILD)/examples/shardrun/shardrun --seed $(SEED) --runs $(RUNS) --splits --tasks 8 --kills 3 --longest 3 --executor process
 
