@@ -24,12 +24,7 @@ static char directory[] = "/tmp/shard-catalog-XXXXXX";
 
 static void check(int status, const char *what)
 {
-    struct shard_error error = {.struct_size = sizeof(error)};
-    if (status >= 0)
-        return;
-    shard_error_copy(&error);
-    fprintf(stderr, "catalog: %s: %s\n", what, error.message);
-    exit(1);
+    bench_check("catalog", status, what);
 }
 
 /* CPU time of the commands that have ended. */

@@ -27,12 +27,7 @@ enum { RUNS = 3, TIMED_ONE_IN = 8, DEPTH = 6, LESSON_HOSTS = 100, LESSON_TASKS =
 
 static void must(int status, const char *what)
 {
-    struct shard_error error = {.struct_size = sizeof(error)};
-    if (status >= 0)
-        return;
-    shard_error_copy(&error);
-    fprintf(stderr, "decide: %s: %s\n", what, error.message);
-    exit(EXIT_FAILURE);
+    bench_check("decide", status, what);
 }
 
 /* ---- the policy, timed ---- */
@@ -53,22 +48,15 @@ struct timed {
     uint64_t calls;
 };
 
-static double thread_ns(void)
-{
-    struct timespec now;
-    clock_gettime(CLOCK_THREAD_CPUTIME_ID, &now);
-    return (double)now.tv_sec * 1e9 + (double)now.tv_nsec;
-}
-
 static double begin(struct timed *timed)
 {
-    return timed->calls++ % TIMED_ONE_IN == 0 ? thread_ns() : 0;
+    return timed->calls++ % TIMED_ONE_IN == 0 ? bench_thread_ns() : 0;
 }
 
 static void end(struct timed *timed, double since_ns)
 {
     if (since_ns > 0)
-        timed->cpu_ns += TIMED_ONE_IN * fmax(0, thread_ns() - since_ns - timed->reading_ns);
+        timed->cpu_ns += TIMED_ONE_IN * fmax(0, bench_thread_ns() - since_ns - timed->reading_ns);
 }
 
 static void attach(void *self, const shard_view *view)
@@ -173,8 +161,8 @@ static void make_policy(shard_context *context, struct timed *timed)
                             .reading_ns = INFINITY};
     must(shard_policy_by_name(context, "adaptive", &timed->inner), "policy");
     for (int i = 0; i < 64; i++) {
-        double before = thread_ns();
-        timed->reading_ns = fmin(timed->reading_ns, thread_ns() - before);
+        double before = bench_thread_ns();
+        timed->reading_ns = fmin(timed->reading_ns, bench_thread_ns() - before);
     }
 }
 

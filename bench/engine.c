@@ -59,12 +59,7 @@ static const struct shard_executor nothing = {
 
 static void must(int status, const char *what)
 {
-    if (status >= 0)
-        return;
-    struct shard_error error = {.struct_size = sizeof(error)};
-    shard_error_copy(&error);
-    fprintf(stderr, "engine: %s: %s\n", what, error.message);
-    exit(1);
+    bench_check("engine", status, what);
 }
 
 static shard_workflow *build(shard_context *context, int32_t tasks)

@@ -7,6 +7,8 @@
 #include <stdlib.h>
 #include <time.h>
 
+#include <shard/error.h>
+
 static double clock_ns(clockid_t clock)
 {
     struct timespec time;
@@ -22,6 +24,27 @@ double bench_cpu_ns(void)
 double bench_wall_ns(void)
 {
     return clock_ns(CLOCK_MONOTONIC);
+}
+
+double bench_thread_ns(void)
+{
+    return clock_ns(CLOCK_THREAD_CPUTIME_ID);
+}
+
+double bench_uniform(unsigned long long *state)
+{
+    *state = *state * 6364136223846793005ull + 1442695040888963407ull;
+    return (double)(*state >> 11) * 0x1p-53;
+}
+
+void bench_check(const char *bench, int status, const char *what)
+{
+    struct shard_error error = {.struct_size = sizeof(error)};
+    if (status >= 0)
+        return;
+    shard_error_copy(&error);
+    fprintf(stderr, "%s: %s: %s\n", bench, what, error.message);
+    exit(EXIT_FAILURE);
 }
 
 static int compare(const void *a, const void *b)

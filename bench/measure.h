@@ -10,6 +10,15 @@
 double bench_cpu_ns(void);
 double bench_wall_ns(void);
 
+/* CPU time of the calling thread. */
+double bench_thread_ns(void);
+
+/* The next of a sequence of numbers from 0 to below 1. */
+double bench_uniform(unsigned long long *state);
+
+/* Ends the program with the library's error when `status`, which a call of the library returned, is one. */
+void bench_check(const char *bench, int status, const char *what);
+
 /* Sorts the values. */
 double bench_median(double *values, int count);
 

@@ -21,6 +21,8 @@
 #include <shard/forest.h>
 #include <xgboost/c_api.h>
 
+#include "measure.h"
+
 enum { COLUMNS = 28, SIDE = 14, ROWS = 1000, TRAIN_ROWS = 20000, RUNS = 9 };
 
 struct model {
@@ -56,12 +58,7 @@ struct bench {
 
 static void check(int status)
 {
-    struct shard_error error = {.struct_size = sizeof(error)};
-    if (status >= 0)
-        return;
-    shard_error_copy(&error);
-    fprintf(stderr, "predict: %s\n", error.message);
-    exit(EXIT_FAILURE);
+    bench_check("predict", status, "library");
 }
 
 static void check_peer(int result)
@@ -72,31 +69,18 @@ static void check_peer(int result)
     exit(EXIT_FAILURE);
 }
 
-static double now(void)
-{
-    struct timespec time;
-    clock_gettime(CLOCK_THREAD_CPUTIME_ID, &time);
-    return (double)time.tv_sec + (double)time.tv_nsec * 1e-9;
-}
-
-static double uniform(unsigned long long *state)
-{
-    *state = *state * 6364136223846793005ull + 1442695040888963407ull;
-    return (double)(*state >> 11) * 0x1p-53;
-}
-
 /* Columns of different scales, one in twenty not known. */
 static void draw_rows(unsigned long long seed, float *rows, size_t count)
 {
     for (size_t i = 0; i < count * COLUMNS; i++) {
-        double x = uniform(&seed);
-        rows[i] = uniform(&seed) < 0.05 ? NAN : i % 5 == 0 ? (float)exp(6 * x) : (float)x;
+        double x = bench_uniform(&seed);
+        rows[i] = bench_uniform(&seed) < 0.05 ? NAN : i % 5 == 0 ? (float)exp(6 * x) : (float)x;
     }
 }
 
 static float label(const float *row, unsigned long long *state)
 {
-    double sum = uniform(state) - 0.5;
+    double sum = bench_uniform(state) - 0.5;
     for (int i = 0; i + SIDE < COLUMNS; i++)
         if (!isnan(row[i]) && !isnan(row[i + SIDE]))
             sum += (i % 3 - 1) * (double)row[i] / (1 + (double)row[i]) * (double)row[i + SIDE] /
@@ -349,18 +333,12 @@ static void peer_load_ubjson(struct bench *bench)
     peer_load(bench->ubjson);
 }
 
-static int ascending(const void *a, const void *b)
-{
-    double x = *(const double *)a, y = *(const double *)b;
-    return (x > y) - (x < y);
-}
-
 static double once(struct bench *bench, work do_work, int times)
 {
-    double start = now();
+    double start_ns = bench_thread_ns();
     for (int i = 0; i < times; i++)
         do_work(bench);
-    return (now() - start) / times;
+    return (bench_thread_ns() - start_ns) * 1e-9 / times;
 }
 
 /* How often it takes to fill some milliseconds. */
@@ -382,9 +360,7 @@ static void measure(struct bench *bench, const char *name, const char *unit, dou
         a[i] = once(bench, ours, our_times) / our_per * scale;
         b[i] = once(bench, peer, peer_times) / peer_per * scale;
     }
-    qsort(a, RUNS, sizeof(a[0]), ascending);
-    qsort(b, RUNS, sizeof(b[0]), ascending);
-    double our_median = a[RUNS / 2], peer_median = b[RUNS / 2];
+    double our_median = bench_median(a, RUNS), peer_median = bench_median(b, RUNS);
     fprintf(stderr, "%-14s %-34s %10.3f %10.3f  %7.1fx  %s\n", bench->model->name, name, our_median, peer_median,
             peer_median / our_median, unit);
     printf("{\"bench\":\"predict\",\"case\":\"%s %s\",\"ours\":%.6g,\"peer\":%.6g,\"ratio\":%.4g,\"unit\":\"%s\","

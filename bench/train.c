@@ -16,18 +16,15 @@
 #include <shard/train.h>
 #include <xgboost/c_api.h>
 
+#include "measure.h"
+
 enum { ROWS = 100000, COLUMNS = 28, TREES = 200, DEPTH = 6, MOST_RUNS = 9, COMPARED = 1000 };
 
 static float *values, *labels;
 
 static void check(int status)
 {
-    struct shard_error error = {.struct_size = sizeof(error)};
-    if (status >= 0)
-        return;
-    shard_error_copy(&error);
-    fprintf(stderr, "train: %s\n", error.message);
-    exit(EXIT_FAILURE);
+    bench_check("train", status, "library");
 }
 
 static void check_peer(int result)
@@ -38,28 +35,15 @@ static void check_peer(int result)
     exit(EXIT_FAILURE);
 }
 
-static double now(void)
-{
-    struct timespec time;
-    clock_gettime(CLOCK_THREAD_CPUTIME_ID, &time);
-    return (double)time.tv_sec + (double)time.tv_nsec * 1e-9;
-}
-
-static double uniform(unsigned long long *state)
-{
-    *state = *state * 6364136223846793005ull + 1442695040888963407ull;
-    return (double)(*state >> 11) * 0x1p-53;
-}
-
 static void draw(void)
 {
     unsigned long long state = 11;
     for (size_t i = 0; i < (size_t)ROWS; i++) {
         float *row = values + i * COLUMNS;
         for (int j = 0; j < COLUMNS; j++)
-            row[j] = uniform(&state) < 0.05 ? NAN : (float)uniform(&state);
+            row[j] = bench_uniform(&state) < 0.05 ? NAN : (float)bench_uniform(&state);
         double sum = (isnan(row[0]) ? 0.5 : (double)row[0]) * (isnan(row[14]) ? 0.5 : (double)row[14]);
-        labels[i] = uniform(&state) < sum * sum;
+        labels[i] = bench_uniform(&state) < sum * sum;
     }
 }
 
@@ -76,9 +60,9 @@ static double ours(shard_context *context, struct shard_trees_handle trees, floa
     void *bytes = NULL;
     size_t size = 0;
     shard_forest *forest = NULL;
-    double start = now();
+    double start_ns = bench_thread_ns();
     check(trees.port->train(trees.self, &job, &bytes, &size));
-    double took = now() - start;
+    double took = (bench_thread_ns() - start_ns) * 1e-9;
     check(shard_forest_load_buffer(context, bytes, size, NULL, NULL, &forest));
     check(shard_forest_margins(forest, &rows, NULL, ret_margins));
     shard_forest_free(forest);
@@ -99,7 +83,7 @@ static double theirs(float *ret_margins)
     BoosterHandle booster;
     const float *result;
     bst_ulong size;
-    double start = now();
+    double start_ns = bench_thread_ns();
     check_peer(XGDMatrixCreateFromMat_omp(values, ROWS, COLUMNS, NAN, &matrix, 1));
     check_peer(XGDMatrixSetFloatInfo(matrix, "label", labels, ROWS));
     check_peer(XGBoosterCreate(&matrix, 1, &booster));
@@ -107,18 +91,12 @@ static double theirs(float *ret_margins)
         check_peer(XGBoosterSetParam(booster, parameters[i][0], parameters[i][1]));
     for (int round = 0; round < TREES; round++)
         check_peer(XGBoosterUpdateOneIter(booster, round, matrix));
-    double took = now() - start;
+    double took = (bench_thread_ns() - start_ns) * 1e-9;
     check_peer(XGBoosterPredict(booster, matrix, 1, 0, 0, &size, &result));
     memcpy(ret_margins, result, COMPARED * sizeof(float));
     check_peer(XGBoosterFree(booster));
     check_peer(XGDMatrixFree(matrix));
     return took;
-}
-
-static int ascending(const void *a, const void *b)
-{
-    double x = *(const double *)a, y = *(const double *)b;
-    return (x > y) - (x < y);
 }
 
 int main(int argc, char **argv)
@@ -143,14 +121,8 @@ int main(int argc, char **argv)
             return EXIT_FAILURE;
         }
     }
-    qsort(a, (size_t)runs, sizeof(a[0]), ascending);
-    qsort(b, (size_t)runs, sizeof(b[0]), ascending);
-    fprintf(stderr, "%-40s %10s %10s  %8s\n", "case", "ours", "XGBoost", "times");
-    fprintf(stderr, "%-40s %9.2fs %9.2fs  %8.3f\n", "train 100,000 x 28, 200 trees", a[runs / 2], b[runs / 2],
-            a[runs / 2] / b[runs / 2]);
-    printf("{\"bench\":\"train\",\"case\":\"100000x28x200\",\"ours\":%.4f,\"peer\":%.4f,\"ratio\":%.4f,"
-           "\"unit\":\"s\",\"runs\":%d}\n",
-           a[runs / 2], b[runs / 2], a[runs / 2] / b[runs / 2], runs);
+    bench_header("train", "XGBoost's C API");
+    bench_row("train", "100,000 x 28, 200 trees", bench_median(a, runs), bench_median(b, runs), "CPU s", runs);
     trees.port->destroy(trees.self);
     shard_context_free(context);
     free(values);

@@ -6,7 +6,13 @@
 #include "base/context.h"
 #include "base/error.h"
 
-/* How many hosts are up, and how many are quarantined; a wish counts as if it were carried out. */
+/* A wish counts as if it were carried out. */
+static int is_quarantined(const struct shard__host *host)
+{
+    return host->has_wish ? host->quarantined_until_ns > 0 : host->state == SHARD_HOST_QUARANTINED;
+}
+
+/* How many hosts are up, and how many are quarantined. */
 static void count(const struct shard__cluster *cluster, int32_t *ret_up, int32_t *ret_quarantined)
 {
     *ret_up = *ret_quarantined = 0;
@@ -14,9 +20,9 @@ static void count(const struct shard__cluster *cluster, int32_t *ret_up, int32_t
         const struct shard__host *host = &cluster->hosts[i];
         if (host->state != SHARD_HOST_UP && host->state != SHARD_HOST_QUARANTINED)
             continue;
-        int is_quarantined = host->has_wish ? host->quarantined_until_ns > 0 : host->state == SHARD_HOST_QUARANTINED;
-        *ret_up += !is_quarantined;
-        *ret_quarantined += is_quarantined;
+        int quarantined = is_quarantined(host);
+        *ret_up += !quarantined;
+        *ret_quarantined += quarantined;
     }
 }
 
@@ -29,8 +35,7 @@ int shard__cluster_check_quarantine(const struct shard__cluster *cluster, int32_
     if (host->state != SHARD_HOST_UP && host->state != SHARD_HOST_QUARANTINED)
         return shard__fail(SHARD_EHOST, "host '%s' is %s, it cannot be quarantined", host->name,
                            shard_host_state_text((int)host->state));
-    int is_quarantined = host->has_wish ? host->quarantined_until_ns > 0 : host->state == SHARD_HOST_QUARANTINED;
-    if (seconds == 0 || is_quarantined)
+    if (seconds == 0 || is_quarantined(host))
         return 0;
     int32_t up, quarantined;
     count(cluster, &up, &quarantined);

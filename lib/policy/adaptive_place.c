@@ -183,15 +183,8 @@ static int wants_split(struct shard__adaptive *policy, const struct shard_view *
                                    .overhead_seconds = shard__split_overhead_seconds(overhead, task->seconds / 4),
                                    .likely_p = policy->config.split_p,
                                    .failure_cost_seconds = task->failure_cost};
-    struct shard__split_plan plan;
-    shard__split_plan(&ask, &plan);
-    if (plan.parts < 2)
+    if (!shard__split_decide(&ask, ret_decision))
         return 0;
-    ret_decision->kind = SHARD_DECIDE_SPLIT;
-    ret_decision->parts = plan.parts;
-    ret_decision->reason = plan.reason;
-    ret_decision->value = plan.parts;
-    ret_decision->limit = plan.limit;
     ret_decision->p_fail = ask.p_fail;
     return 1;
 }

@@ -129,7 +129,6 @@ static int wants_split(struct best *policy, const struct shard_view *view, int32
     if (view->workflow->units == NULL || (failures == 0 && idle < 2) || !view->tasks->may_split(view->run, task))
         return 0;
     view->tasks->describe(view->run, task, &about);
-    struct shard__split_plan plan;
     struct shard__split_overhead none = {0, 0};
     struct shard__split_ask ask = {.seconds = seconds,
                                    .units = about.unit_end - about.unit_begin,
@@ -138,15 +137,7 @@ static int wants_split(struct best *policy, const struct shard_view *view, int32
                                    .failures = failures,
                                    .idle_slots = idle,
                                    .overhead_seconds = shard__split_overhead_seconds(&none, seconds)};
-    shard__split_plan(&ask, &plan);
-    if (plan.parts < 2)
-        return 0;
-    ret_decision->kind = SHARD_DECIDE_SPLIT;
-    ret_decision->parts = plan.parts;
-    ret_decision->reason = plan.reason;
-    ret_decision->value = plan.parts;
-    ret_decision->limit = plan.limit;
-    return 1;
+    return shard__split_decide(&ask, ret_decision);
 }
 
 static double seconds_of(struct best *policy, const struct shard_view *view, int32_t task)

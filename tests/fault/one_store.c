@@ -4,6 +4,7 @@
 #include "one_store.h"
 
 #include <math.h>
+#include <sqlite3.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -126,4 +127,38 @@ void one_store_fill(struct one_store *one, int tasks)
     for (int task = 0; task < tasks; task++)
         ck_assert_int_eq(one_store_commit_task(one, task), 0);
     one_store_close(one);
+}
+
+static sqlite3 *open_file(const struct one_store *one)
+{
+    sqlite3 *db = NULL;
+    ck_assert_int_eq(sqlite3_open(one->path, &db), SQLITE_OK);
+    return db;
+}
+
+void one_store_sql(const struct one_store *one, const char *sql)
+{
+    sqlite3 *db = open_file(one);
+    ck_assert_int_eq(sqlite3_exec(db, sql, NULL, NULL, NULL), SQLITE_OK);
+    sqlite3_close(db);
+}
+
+int one_store_version(const struct one_store *one)
+{
+    sqlite3 *db = open_file(one);
+    sqlite3_stmt *statement = NULL;
+    ck_assert_int_eq(sqlite3_prepare_v2(db, "PRAGMA user_version", -1, &statement, NULL), SQLITE_OK);
+    ck_assert_int_eq(sqlite3_step(statement), SQLITE_ROW);
+    int version = sqlite3_column_int(statement, 0);
+    sqlite3_finalize(statement);
+    sqlite3_close(db);
+    return version;
+}
+
+const char *one_store_message(void)
+{
+    static struct shard_error error;
+    error.struct_size = sizeof(error);
+    shard_error_copy(&error);
+    return error.message;
 }

@@ -39,6 +39,15 @@ int one_store_commit_task(struct one_store *one, shard_task_id task);
 /** Loads run "a" with its history. */
 int one_store_load(struct one_store *one);
 
+/** Does what the SQL says to the file, behind the store's back. */
+void one_store_sql(const struct one_store *one, const char *sql);
+
+/** The version of the schema that the file says it has. */
+int one_store_version(const struct one_store *one);
+
+/** What the last call that failed said. */
+const char *one_store_message(void);
+
 /** Makes a store in which `tasks` tasks are done, and closes it. */
 void one_store_fill(struct one_store *one, int tasks);
 

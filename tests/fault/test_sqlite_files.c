@@ -30,14 +30,6 @@ static void teardown(void)
     tracked_context_free(&tracked, context);
 }
 
-static const char *last_message(void)
-{
-    static struct shard_error error;
-    error.struct_size = sizeof(error);
-    shard_error_copy(&error);
-    return error.message;
-}
-
 static unsigned char *read_all(const char *path, size_t *ret_size)
 {
     FILE *file = fopen(path, "rb");
@@ -59,27 +51,6 @@ static void write_all(const char *path, const void *bytes, size_t size)
     fclose(file);
 }
 
-static void run_sql(const char *sql)
-{
-    sqlite3 *db = NULL;
-    ck_assert_int_eq(sqlite3_open(one.path, &db), SQLITE_OK);
-    ck_assert_int_eq(sqlite3_exec(db, sql, NULL, NULL, NULL), SQLITE_OK);
-    sqlite3_close(db);
-}
-
-static int user_version(void)
-{
-    sqlite3 *db = NULL;
-    sqlite3_stmt *statement = NULL;
-    ck_assert_int_eq(sqlite3_open(one.path, &db), SQLITE_OK);
-    ck_assert_int_eq(sqlite3_prepare_v2(db, "PRAGMA user_version", -1, &statement, NULL), SQLITE_OK);
-    ck_assert_int_eq(sqlite3_step(statement), SQLITE_ROW);
-    int version = sqlite3_column_int(statement, 0);
-    sqlite3_finalize(statement);
-    sqlite3_close(db);
-    return version;
-}
-
 START_TEST(a_file_that_is_no_database_is_refused_and_kept)
 {
     static const char text[] = "This is a text file, and longer than the header of a database, which has a hundred "
@@ -87,8 +58,8 @@ START_TEST(a_file_that_is_no_database_is_refused_and_kept)
     size_t size;
     write_all(one.path, text, sizeof(text));
     ck_assert_int_eq(one_store_open(&one, 0), SHARD_ECORRUPT);
-    ck_assert_ptr_nonnull(strstr(last_message(), "is not a database"));
-    ck_assert_ptr_nonnull(strstr(last_message(), one.path));
+    ck_assert_ptr_nonnull(strstr(one_store_message(), "is not a database"));
+    ck_assert_ptr_nonnull(strstr(one_store_message(), one.path));
     ck_assert_int_eq(one_store_open(&one, 1), SHARD_ECORRUPT);
     unsigned char *bytes = read_all(one.path, &size);
     ck_assert_uint_eq(size, sizeof(text));
@@ -98,7 +69,7 @@ START_TEST(a_file_that_is_no_database_is_refused_and_kept)
     ck_assert_int_eq(one_store_open(&one, 0), SHARD_ECORRUPT);
     write_all(one.path, "SQLite format 3", 16);
     ck_assert_int_eq(one_store_open(&one, 0), SHARD_ECORRUPT);
-    ck_assert_ptr_nonnull(strstr(last_message(), "is truncated"));
+    ck_assert_ptr_nonnull(strstr(one_store_message(), "is truncated"));
 }
 END_TEST
 
@@ -108,7 +79,7 @@ START_TEST(a_directory_and_a_place_that_is_not_there_are_refused)
     memcpy(kept, one.path, sizeof(kept));
     memcpy(one.path, one.directory, sizeof(one.directory));
     ck_assert_int_eq(one_store_open(&one, 0), SHARD_EIO);
-    ck_assert_ptr_nonnull(strstr(last_message(), "is not a regular file"));
+    ck_assert_ptr_nonnull(strstr(one_store_message(), "is not a regular file"));
     snprintf(one.path, sizeof(one.path), "%s/nowhere/store.db", one.directory);
     ck_assert_int_eq(one_store_open(&one, 0), SHARD_EIO);
     ck_assert_int_eq(one_store_open(&one, 1), SHARD_ENOENT);
@@ -126,7 +97,8 @@ START_TEST(a_file_that_was_cut_short_is_refused)
     ck_assert_uint_gt(size, 10 * 4096);
     for (size_t cut = 4096; cut < size; cut += 4096) {
         write_all(one.path, bytes, cut);
-        ck_assert_msg(one_store_open(&one, 0) == SHARD_ECORRUPT, "cut at %zu of %zu: %s", cut, size, last_message());
+        ck_assert_msg(one_store_open(&one, 0) == SHARD_ECORRUPT, "cut at %zu of %zu: %s", cut, size,
+                      one_store_message());
         ck_assert_int_eq(one_store_open(&one, 1), SHARD_ECORRUPT);
         write_all(one.path, bytes, cut + 100);
         ck_assert_int_eq(one_store_open(&one, 0), SHARD_ECORRUPT);
@@ -193,7 +165,7 @@ START_TEST(values_that_contradict_each_other_are_refused)
     unsigned char *bytes = read_all(one.path, &size);
     for (size_t i = 0; i < sizeof(damage) / sizeof(damage[0]); i++) {
         write_all(one.path, bytes, size);
-        run_sql(damage[i]);
+        one_store_sql(&one, damage[i]);
         ck_assert_int_eq(one_store_open(&one, 0), 0);
         ck_assert_msg(one_store_load(&one) == SHARD_ECORRUPT, "%s: %s", damage[i], one.answer.message);
         one_store_close(&one);
@@ -205,27 +177,27 @@ END_TEST
 START_TEST(a_file_of_a_newer_library_is_refused)
 {
     one_store_fill(&one, 1);
-    int version = user_version();
+    int version = one_store_version(&one);
     char newest[32], sql[48];
     snprintf(newest, sizeof(newest), "up to %d", version);
-    run_sql("PRAGMA user_version = 99");
+    one_store_sql(&one, "PRAGMA user_version = 99");
     for (int read_only = 0; read_only < 2; read_only++) {
         ck_assert_int_eq(one_store_open(&one, read_only), SHARD_EVERSION);
-        ck_assert_ptr_nonnull(strstr(last_message(), "version 99"));
-        ck_assert_ptr_nonnull(strstr(last_message(), newest));
+        ck_assert_ptr_nonnull(strstr(one_store_message(), "version 99"));
+        ck_assert_ptr_nonnull(strstr(one_store_message(), newest));
     }
     snprintf(sql, sizeof(sql), "PRAGMA user_version = %d", version);
-    run_sql(sql);
+    one_store_sql(&one, sql);
     ck_assert_int_eq(one_store_open(&one, 0), 0);
 }
 END_TEST
 
 START_TEST(a_database_of_another_program_is_refused_and_kept)
 {
-    run_sql("CREATE TABLE mine(x)");
+    one_store_sql(&one, "CREATE TABLE mine(x)");
     ck_assert_int_eq(one_store_open(&one, 0), SHARD_ECORRUPT);
-    ck_assert_ptr_nonnull(strstr(last_message(), "another program"));
-    run_sql("INSERT INTO mine VALUES(1); DROP TABLE mine; PRAGMA application_id = 77");
+    ck_assert_ptr_nonnull(strstr(one_store_message(), "another program"));
+    one_store_sql(&one, "INSERT INTO mine VALUES(1); DROP TABLE mine; PRAGMA application_id = 77");
     ck_assert_int_eq(one_store_open(&one, 0), SHARD_ECORRUPT);
     ck_assert_int_eq(one_store_open(&one, 1), SHARD_ECORRUPT);
 }

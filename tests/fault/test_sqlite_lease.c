@@ -156,28 +156,20 @@ START_TEST(a_wall_clock_that_jumps_ends_no_lease_and_prolongs_none)
 }
 END_TEST
 
-static void run_sql(const char *sql)
-{
-    sqlite3 *db = NULL;
-    ck_assert_int_eq(sqlite3_open(one.path, &db), SQLITE_OK);
-    ck_assert_int_eq(sqlite3_exec(db, sql, NULL, NULL, NULL), SQLITE_OK);
-    sqlite3_close(db);
-}
-
 START_TEST(the_lease_of_an_earlier_boot_ends_by_the_wall_clock)
 {
     /* As if its owner could not lock, so that only time tells. */
     static const char earlier[] = "UPDATE runs SET lease_boot = 'earlier', lease_locked = 0";
     struct one_store other;
     open_other(&other);
-    run_sql(earlier);
+    one_store_sql(&one, earlier);
     ck_assert_int_eq(acquire(&other, "other"), SHARD_EHELD);
     /* A clock that gives it more than its whole time has been put back since. */
     wall_ahead_ns = -INT64_C(1) * DAY_SECONDS * SECOND_NS;
     ck_assert_int_eq(acquire(&other, "other"), 0);
     wall_ahead_ns = 0;
     ck_assert_int_eq(acquire(&other, "other"), 0);
-    run_sql(earlier);
+    one_store_sql(&one, earlier);
     ck_assert_int_eq(acquire(&one, "me"), SHARD_EHELD);
     wall_ahead_ns = INT64_C(61) * SECOND_NS;
     ck_assert_int_eq(acquire(&one, "me"), 0);
@@ -189,7 +181,7 @@ START_TEST(a_lease_that_was_locked_in_an_earlier_boot_is_free)
 {
     struct one_store other;
     one_store_close(&one);
-    run_sql("UPDATE runs SET lease_boot = 'earlier'");
+    one_store_sql(&one, "UPDATE runs SET lease_boot = 'earlier'");
     open_other(&other);
     ck_assert_int_eq(acquire(&other, "other"), 0);
     one_store_close(&other);

@@ -23,35 +23,6 @@ static void teardown(void)
     tracked_context_free(&tracked, context);
 }
 
-static const char *last_message(void)
-{
-    static struct shard_error error;
-    error.struct_size = sizeof(error);
-    shard_error_copy(&error);
-    return error.message;
-}
-
-static void run_sql(const char *sql)
-{
-    sqlite3 *db = NULL;
-    ck_assert_int_eq(sqlite3_open(one.path, &db), SQLITE_OK);
-    ck_assert_int_eq(sqlite3_exec(db, sql, NULL, NULL, NULL), SQLITE_OK);
-    sqlite3_close(db);
-}
-
-static int user_version(void)
-{
-    sqlite3 *db = NULL;
-    sqlite3_stmt *statement = NULL;
-    ck_assert_int_eq(sqlite3_open(one.path, &db), SQLITE_OK);
-    ck_assert_int_eq(sqlite3_prepare_v2(db, "PRAGMA user_version", -1, &statement, NULL), SQLITE_OK);
-    ck_assert_int_eq(sqlite3_step(statement), SQLITE_ROW);
-    int version = sqlite3_column_int(statement, 0);
-    sqlite3_finalize(statement);
-    sqlite3_close(db);
-    return version;
-}
-
 static int keep_counts(void *self, const struct shard_series_bucket *bucket)
 {
     int64_t *counts = self;
@@ -74,28 +45,30 @@ START_TEST(a_file_of_an_older_library_is_brought_up_to_date_with_what_it_has)
 {
     int64_t outcomes;
     one_store_fill(&one, 3);
-    int newest = user_version();
-    run_sql("DROP TABLE samples; DROP TABLE sample_hosts; DROP TABLE spans; DROP TABLE outcomes;"
-            "CREATE TABLE sample_hosts(id INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE, next INTEGER NOT NULL,"
-            " slots INTEGER NOT NULL) STRICT;"
-            "CREATE TABLE samples("
-            " key INTEGER PRIMARY KEY, host INTEGER AS (key >> 32) VIRTUAL, time_ns INTEGER NOT NULL, cpu_share REAL,"
-            " memory_share REAL, disk_share REAL, io_bytes_per_second REAL, network_bytes_per_second REAL,"
-            " cpu_pressure REAL, memory_pressure REAL, io_pressure REAL, load REAL, temperature_celsius REAL) STRICT;"
-            "CREATE TABLE outcomes("
-            " id INTEGER PRIMARY KEY, run TEXT NOT NULL, host TEXT NOT NULL, kind TEXT NOT NULL, task INTEGER NOT NULL,"
-            " attempt INTEGER NOT NULL, outcome INTEGER NOT NULL, start_ns INTEGER NOT NULL, end_ns INTEGER NOT NULL,"
-            " seconds REAL, p_fail REAL, schema_hash INTEGER NOT NULL, row BLOB NOT NULL) STRICT;"
-            "INSERT INTO sample_hosts VALUES(1, 'h', 1, 3), (2, 'new', 0, 3);"
-            "INSERT INTO samples(key, time_ns, cpu_share) VALUES(1 << 32, 40, 0.5), ((1 << 32) + 1, 20, 0.25),"
-            " ((1 << 32) + 2, 30, NULL);"
-            "INSERT INTO outcomes VALUES(1, 'a', 'h', 'k', 1, 1, 1, 5, 9, 0.5, NULL, 3, x'0000803f');"
-            "ALTER TABLE runs DROP COLUMN dropped_seq;"
-            "PRAGMA user_version = 2");
+    int newest = one_store_version(&one);
+    one_store_sql(
+        &one,
+        "DROP TABLE samples; DROP TABLE sample_hosts; DROP TABLE spans; DROP TABLE outcomes;"
+        "CREATE TABLE sample_hosts(id INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE, next INTEGER NOT NULL,"
+        " slots INTEGER NOT NULL) STRICT;"
+        "CREATE TABLE samples("
+        " key INTEGER PRIMARY KEY, host INTEGER AS (key >> 32) VIRTUAL, time_ns INTEGER NOT NULL, cpu_share REAL,"
+        " memory_share REAL, disk_share REAL, io_bytes_per_second REAL, network_bytes_per_second REAL,"
+        " cpu_pressure REAL, memory_pressure REAL, io_pressure REAL, load REAL, temperature_celsius REAL) STRICT;"
+        "CREATE TABLE outcomes("
+        " id INTEGER PRIMARY KEY, run TEXT NOT NULL, host TEXT NOT NULL, kind TEXT NOT NULL, task INTEGER NOT NULL,"
+        " attempt INTEGER NOT NULL, outcome INTEGER NOT NULL, start_ns INTEGER NOT NULL, end_ns INTEGER NOT NULL,"
+        " seconds REAL, p_fail REAL, schema_hash INTEGER NOT NULL, row BLOB NOT NULL) STRICT;"
+        "INSERT INTO sample_hosts VALUES(1, 'h', 1, 3), (2, 'new', 0, 3);"
+        "INSERT INTO samples(key, time_ns, cpu_share) VALUES(1 << 32, 40, 0.5), ((1 << 32) + 1, 20, 0.25),"
+        " ((1 << 32) + 2, 30, NULL);"
+        "INSERT INTO outcomes VALUES(1, 'a', 'h', 'k', 1, 1, 1, 5, 9, 0.5, NULL, 3, x'0000803f');"
+        "ALTER TABLE runs DROP COLUMN dropped_seq;"
+        "PRAGMA user_version = 2");
     ck_assert_int_eq(one_store_open(&one, 1), SHARD_EVERSION);
-    ck_assert_ptr_nonnull(strstr(last_message(), "open it once for writing"));
+    ck_assert_ptr_nonnull(strstr(one_store_message(), "open it once for writing"));
     ck_assert_int_eq(one_store_open(&one, 0), 0);
-    ck_assert_int_eq(user_version(), newest);
+    ck_assert_int_eq(one_store_version(&one), newest);
     ck_assert_int_eq(one_store_load(&one), 0);
     ck_assert_int_eq(one.answer.image->row_count, 3);
     ck_assert_int_eq(count_samples("h", &outcomes), 2);

@@ -313,6 +313,29 @@ int world_submit(struct world *world, shard_workflow *workflow, const char *name
     return world_submit_spec(world, workflow, &spec);
 }
 
+int world_begin_bag(struct world *world, int hosts, int slots, int tasks, struct shard_task_spec spec)
+{
+    shard_builder *builder = NULL;
+    shard_workflow *workflow = NULL;
+    for (int i = 0; i < SHARD_OUTCOME_COUNT; i++)
+        world->config.retry[i] = (struct shard_retry){100, 0.1, 1};
+    for (int i = 0; i < hosts; i++) {
+        char name[16];
+        snprintf(name, sizeof(name), "h%d", i);
+        world_add_host(world, name, 1000 * (int64_t)slots, (int64_t)1 << 30, slots, 0);
+    }
+    ck_assert_int_eq(shard_builder_new(world->context, "flow", &builder), 0);
+    spec.struct_size = sizeof(spec);
+    for (int i = 0; i < tasks; i++)
+        ck_assert_int_ge(shard_builder_add_task(builder, &spec), 0);
+    ck_assert_int_eq(shard_builder_seal(builder, &workflow), 0);
+    shard_builder_free(builder);
+    world_start(world);
+    int run = world_submit(world, workflow, "run", 1);
+    shard_workflow_unref(workflow);
+    return run;
+}
+
 void world_resume(struct world *world, int index)
 {
     struct world_run *run = &world->runs[index];

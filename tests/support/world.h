@@ -216,6 +216,12 @@ int world_submit(struct world *world, shard_workflow *workflow, const char *name
 int world_submit_spec(struct world *world, shard_workflow *workflow, const struct shard_run_spec *spec);
 void world_resume(struct world *world, int run);
 
+/**
+ * Starts with hosts "h0", "h1", ... of as many slots each, budgets that are not spent soon, and a run of tasks that are
+ * all as `spec` says and do not depend on each other. Index of the run.
+ */
+int world_begin_bag(struct world *world, int hosts, int slots, int tasks, struct shard_task_spec spec);
+
 /** One thing: delivers what is due, steps if the descriptor asks for it, or lets time pass. 0: nothing will happen. */
 int world_turn(struct world *world);
 /** Turns until the run has ended; the test fails when it hangs. Its state. */

@@ -58,6 +58,17 @@ static int put_tree(struct publishing *publishing, git_treebuilder *builder, git
     return code < 0 ? fail(publishing, code) : 0;
 }
 
+/* Writes what was built well, if there is anything: 0; 1: nothing, and no tree is made. The builder is gone. */
+static int end_tree(struct publishing *publishing, git_treebuilder *builder, int status, git_oid *ret_id)
+{
+    if (status == 0 && git_treebuilder_entrycount(builder) == 0)
+        status = 1;
+    if (status == 0)
+        return put_tree(publishing, builder, ret_id);
+    git_treebuilder_free(builder);
+    return status;
+}
+
 static int add_task(struct publishing *publishing, const char *name, const char *line, size_t bytes)
 {
     if (shard__grow(publishing->catalog->context, &publishing->entries, &publishing->capacity, publishing->count + 1,
@@ -179,12 +190,7 @@ static int build_tasks(struct publishing *publishing, struct entry *first, const
         int code = git_treebuilder_new(&builder, publishing->repository, NULL);
         status = code < 0 ? fail(publishing, code) : build_digits(publishing, first, end, prefix, old, builder);
     }
-    if (status == 0 && git_treebuilder_entrycount(builder) == 0)
-        status = 1;
-    if (status == 0)
-        return put_tree(publishing, builder, ret_id);
-    git_treebuilder_free(builder);
-    return status;
+    return end_tree(publishing, builder, status, ret_id);
 }
 
 static int build_data(struct publishing *publishing, git_oid *ret_id)
@@ -204,12 +210,7 @@ static int build_data(struct publishing *publishing, git_oid *ret_id)
         if (code < 0)
             status = fail(publishing, code);
     }
-    if (status == 0 && git_treebuilder_entrycount(builder) == 0)
-        status = 1;
-    if (status == 0)
-        return put_tree(publishing, builder, ret_id);
-    git_treebuilder_free(builder);
-    return status;
+    return end_tree(publishing, builder, status, ret_id);
 }
 
 /* What is not of the tasks: format, version, name and whether edges are whole. */

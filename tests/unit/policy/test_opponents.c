@@ -25,27 +25,10 @@ static void plan(struct world *w, const struct shard_start *start, struct world_
 
 static void begin(const char *policy, int hosts, int slots, int task_count, struct shard_task_spec spec)
 {
-    shard_builder *builder = NULL;
-    shard_workflow *workflow = NULL;
     sick_host = slow_host = -1;
     world_init(&world, policy);
     world.plan = plan;
-    for (int i = 0; i < SHARD_OUTCOME_COUNT; i++)
-        world.config.retry[i] = (struct shard_retry){100, 0.1, 1};
-    for (int i = 0; i < hosts; i++) {
-        char name[16];
-        snprintf(name, sizeof(name), "h%d", i);
-        world_add_host(&world, name, 1000 * (int64_t)slots, (int64_t)1 << 30, slots, 0);
-    }
-    ck_assert_int_eq(shard_builder_new(world.context, "flow", &builder), 0);
-    spec.struct_size = sizeof(spec);
-    for (int i = 0; i < task_count; i++)
-        ck_assert_int_ge(shard_builder_add_task(builder, &spec), 0);
-    ck_assert_int_eq(shard_builder_seal(builder, &workflow), 0);
-    shard_builder_free(builder);
-    world_start(&world);
-    run = world_submit(&world, workflow, "run", 1);
-    shard_workflow_unref(workflow);
+    run = world_begin_bag(&world, hosts, slots, task_count, spec);
 }
 
 static int attempts_on(int host)
