@@ -31,7 +31,7 @@ struct shard__host_row {
 /* An attempt under way, as it was when it was placed. */
 struct shard__placed {
     int64_t start_ns; /* wall clock */
-    int32_t attempt;
+    int32_t attempt;  /* in a slot that is free: the next one, and 1; 0: there is none */
     float p_fail;
     float *row; /* NULL: the slot is free */
 };
@@ -67,6 +67,7 @@ struct shard__foresight {
     struct shard__placed *placed;
     size_t placed_capacity;
     int32_t placed_count;
+    int32_t first_free;                 /* of placed, and 1; 0: none is free */
     struct shard_outcome_row *outcomes; /* to be written */
     size_t outcome_capacity;
     int32_t outcome_count;

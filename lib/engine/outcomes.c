@@ -27,8 +27,7 @@ void shard__foresight_keep(struct shard__foresight *foresight, const struct shar
     const shard_context *context = foresight->context;
     int32_t slot = shard__intmap_find(&foresight->placed_of, key_of(view, task));
     if (slot < 0) {
-        for (slot = 0; slot < foresight->placed_count && foresight->placed[slot].row != NULL; slot++)
-            ;
+        slot = foresight->first_free > 0 ? foresight->first_free - 1 : foresight->placed_count;
         if (shard__grow(context, &foresight->placed, &foresight->placed_capacity, (size_t)slot + 1,
                         sizeof(*foresight->placed)) < 0)
             return;
@@ -39,6 +38,8 @@ void shard__foresight_keep(struct shard__foresight *foresight, const struct shar
         }
         if (slot == foresight->placed_count)
             foresight->placed_count++;
+        else
+            foresight->first_free = foresight->placed[slot].attempt;
         foresight->placed[slot].row = row;
     }
     struct shard__placed *placed = &foresight->placed[slot];
@@ -95,6 +96,8 @@ void shard__foresight_end(struct shard__foresight *foresight, const struct shard
                                     .columns = foresight->schema.feature_count};
     tell_predictor(foresight, &row);
     placed->row = NULL;
+    placed->attempt = foresight->first_free;
+    foresight->first_free = slot + 1;
     shard__intmap_remove(&foresight->placed_of, key_of(view, task));
     if (!foresight->writes || row.run == NULL || foresight->outcome_count >= MOST_WAITING ||
         shard__grow(foresight->context, &foresight->outcomes, &foresight->outcome_capacity,
