@@ -204,7 +204,7 @@ static char *scenario_text(const struct seeing *seeing)
         text_printf(&text, "%s{\"kind\": \"%s\", \"share\": %.9f, \"p_fail\": %.6f, \"speed\": %.6f, \"by_size\": 0}",
                     sick++ > 0 ? ", " : "", sickness_of(host), 1.0 / hosts, fails, speed);
     }
-    text_printf(&text, "], \"samples\": {\"decoys\": 0}}");
+    text_printf(&text, "], \"samples\": {\"decoys\": 0, \"watched_seconds\": 0}}");
     return text_take(&text);
 }
 

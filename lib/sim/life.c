@@ -201,6 +201,7 @@ int shard__sim_live(struct shard__sim *sim, const struct shard__sim_event *event
         return lose_rack(sim, event->subject);
     case SHARD__SIM_LOAD:
         return change_load(sim, event->subject);
+    case SHARD__SIM_SUBMIT:
     case SHARD__SIM_ATTEMPT:
     case SHARD__SIM_SAMPLES:
     case SHARD__SIM_STAGED:

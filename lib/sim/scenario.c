@@ -56,6 +56,7 @@ static const struct field sample_fields[] = {FIELD("seconds", 'd', sample_second
                                              FIELD("noise", 'd', sample_noise, 0, 1),
                                              FIELD("signal", 'd', sample_signal, 0, 1),
                                              FIELD("decoys", 'd', decoys, 0, 1),
+                                             FIELD("watched_seconds", 'd', watched_seconds, 0, 86400),
                                              {0}};
 static const struct field sickness_fields[] = {OF_SICKNESS("share", share, 0, 1),
                                                OF_SICKNESS("p_fail", p_fail, 0, 0.99),
@@ -158,6 +159,7 @@ static void set_defaults(struct shard_scenario *scenario)
         .sample_noise = 0.05,
         .sample_signal = 0.6,
         .decoys = 0.1,
+        .watched_seconds = 60,
     };
 }
 

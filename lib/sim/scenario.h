@@ -60,7 +60,8 @@ struct shard_scenario {
     double load_mean, load_change_seconds; /* what others take of a host */
 
     double sample_seconds, sample_noise, sample_signal;
-    double decoys; /* share of healthy hosts that look a little sick */
+    double decoys;          /* share of healthy hosts that look a little sick */
+    double watched_seconds; /* that hosts have reported for when the workflow comes */
 };
 
 #endif

@@ -68,6 +68,7 @@ struct shard__sim_attempt {
 
 enum shard__sim_event_kind {
     SHARD__SIM_ATTEMPT, /* subject: attempt */
+    SHARD__SIM_SUBMIT,  /* the workflow comes */
     SHARD__SIM_SICKEN,  /* subject: host, which becomes sick or well */
     SHARD__SIM_PREEMPT, /* host is taken away */
     SHARD__SIM_RETURN,  /* host comes back; generation: the bit of `away` */
@@ -88,7 +89,7 @@ struct shard__sim {
     shard_context *context; /* its own: with the virtual clock */
     struct shard_context own;
     const struct shard_scenario *scenario;
-    const shard_workflow *workflow;
+    shard_workflow *workflow;
     const struct shard_sim_config *config;
     shard_engine *engine;
     struct shard_executor executor;

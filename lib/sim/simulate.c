@@ -39,10 +39,23 @@ int shard__sim_push(struct shard__sim *sim, double seconds, const struct shard__
     return SHARD_ENOMEM;
 }
 
+static int submit(struct shard__sim *sim)
+{
+    struct shard_run_spec spec = {.struct_size = sizeof(spec),
+                                  .name = sim->config->run == NULL ? "simulated" : sim->config->run,
+                                  .keep_going = 1,
+                                  .wait_for_hosts = 1};
+    shard_run_id run = shard_engine_submit(sim->engine, sim->workflow, &spec);
+    sim->answered = 1;
+    return run < 0 ? run : 0;
+}
+
 static int happen(struct shard__sim *sim, const struct shard__sim_event *event)
 {
     sim->result.events++;
     switch (event->kind) {
+    case SHARD__SIM_SUBMIT:
+        return submit(sim);
     case SHARD__SIM_ATTEMPT:
         return shard__sim_attempt_is_due(sim, event->subject, event->generation);
     case SHARD__SIM_SAMPLES:
@@ -164,7 +177,7 @@ static int make_engine(struct shard__sim *sim)
     return shard_engine_new(sim->context, &config, &sim->engine);
 }
 
-static int begin(struct shard__sim *sim, shard_workflow *workflow)
+static int begin(struct shard__sim *sim)
 {
     int status = shard__sim_draw_tasks(sim);
     if (status == 0)
@@ -175,15 +188,8 @@ static int begin(struct shard__sim *sim, shard_workflow *workflow)
         status = make_engine(sim);
     if (status == 0)
         status = shard__sim_begin_lives(sim);
-    if (status < 0)
-        return status;
-    struct shard_run_spec spec = {.struct_size = sizeof(spec),
-                                  .name = sim->config->run == NULL ? "simulated" : sim->config->run,
-                                  .keep_going = 1,
-                                  .wait_for_hosts = 1};
-    shard_run_id run = shard_engine_submit(sim->engine, workflow, &spec);
-    sim->answered = 1;
-    return run < 0 ? run : 0;
+    struct shard__sim_event event = {.kind = SHARD__SIM_SUBMIT};
+    return status < 0 ? status : shard__sim_push(sim, sim->scenario->watched_seconds, &event);
 }
 
 static void finish(struct shard__sim *sim)
@@ -249,7 +255,7 @@ int shard_simulate(shard_context *context, shard_workflow *workflow, const struc
     sim.context = &sim.own;
     sim.result.struct_size = sizeof(sim.result);
     shard__random_seed(&sim.random, shard__sim_mix(sim.seed, 0x5a3b));
-    status = begin(&sim, workflow);
+    status = begin(&sim);
     if (status == 0)
         status = loop(&sim);
     if (status == 0)
