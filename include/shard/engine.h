@@ -56,8 +56,9 @@ struct shard_engine_config {
     double most_quarantined;  /* share of the hosts that may be quarantined at once; 0: 0.5, at least one; -1: none */
     struct shard_predictor_handle predictor; /* port NULL: the prior over what the engine remembers, once a policy asks.
                                                 Its schema, if it has one, is that of shard_history_schema() and then
-                                                the columns of `features`. Step waits for it: a call that takes more
-                                                than 0.1 s is logged, once */
+                                                the columns of `features`. It has 0.1 s of a step; when that is over it
+                                                rests for 99 times what its last call took, with a log record, and
+                                                the prior answers */
     const struct shard_feature_source *features; /* columns of your own; NULL: none */
     void *features_self;
     int32_t

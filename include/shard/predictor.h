@@ -10,6 +10,12 @@
  * is an answer: NaN, in features and forecasts alike. It computes and touches nothing else; all calls come from one
  * thread at a time.
  *
+ * A call is to take microseconds for a row: an engine's step waits for it, and cannot end it. There is no form of the
+ * port that answers later: a forecast is wanted when a task is about to be placed, and by then the host has changed.
+ * So an engine leaves a slow predictor alone for 99 times what it took, and asks the prior (see
+ * shard_engine_config.predictor). One that asks a service, or may hang, answers NaN for what it does not know yet, and
+ * works that out in a thread or process of its own.
+ *
  * A scheduler asks about many pairs of few tasks and few hosts. The two-sided form is for that: a block holds rows of
  * one side, what a row alone decides is computed when it is set, and a pair of rows then costs little. A predictor
  * without the two-sided form serves too: shard_predict_pairs() puts the rows together for it.
@@ -139,7 +145,8 @@ struct shard_predictor {
      * without any. `ret_contributions` has room for columns + 1.
      */
     int (*contributions)(void *self, const float *row, int32_t columns, double *ret_contributions);
-    /** (optional) An attempt has ended. Never comes before the forecast that the attempt stood on. */
+    /** (optional) An attempt has ended. Never comes before the forecast that the attempt stood on; does not come
+        while a predictor that was slow is left alone. */
     void (*observe)(void *self, const struct shard_observation *observation);
     /** (optional) Ends the predictor; called by whoever made it, never by who asks it. */
     void (*destroy)(void *self);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Asking a predictor: in its two-sided form, where a host's row is set again only when it changed, or row by row. One
- * that fails or answers what is no forecast is logged, and the prior answers for it.
+ * that fails or answers what is no forecast is logged, and the prior answers for it; so does it for one that is slow.
  */
 
 #include <math.h>
@@ -13,9 +13,19 @@
 #include "engine/foresight.h"
 #include "predict/predictor.h"
 
-/* Rows that are put together for a predictor without the two-sided form; a call that takes longer is told once. */
+/* Rows that are put together for a predictor without the two-sided form. */
 enum { TOGETHER = 64 };
-static const int64_t slow_ns = 100000000;
+
+/*
+ * A call cannot be ended from here, but be the last for a while. The predictor has so much of each step; when it is
+ * over, it rests so many times as long as its last question took, so that it has a hundredth of the time at most.
+ */
+static const int64_t allowance_ns = 100000000, rest = 99;
+
+static const char *name_of(const struct shard_predictor *port)
+{
+    return port->name == NULL ? "predictor" : port->name;
+}
 
 /* Names of the source are copied; its groups and roles are checked with the whole. */
 static int copy_source(struct shard__foresight *foresight)
@@ -108,6 +118,15 @@ static int make_blocks(const struct shard__foresight *foresight, struct shard__a
     return status;
 }
 
+/* Many calls are given up when time is over. */
+static int check_time(const struct shard__foresight *foresight, const struct shard__asked *asked)
+{
+    if (asked == &foresight->prior || shard__now_ns(foresight->context) - foresight->asked_ns <= allowance_ns)
+        return 0;
+    return shard__fail(SHARD_EBUSY, "predictor '%s' has not answered in %.1f s", name_of(asked->predictor.port),
+                       (double)allowance_ns / 1e9);
+}
+
 static int by_blocks(struct shard__foresight *foresight, struct shard__asked *asked, const int32_t *hosts,
                      int32_t count, const struct shard_forecasts *ret)
 {
@@ -125,6 +144,8 @@ static int by_blocks(struct shard__foresight *foresight, struct shard__asked *as
         row.values = foresight->host_rows + (int64_t)host * foresight->columns[SHARD_FEATURE_HOST];
         status = port->block_set(self, asked->host_block, host, &row);
         asked->seen[host] = status == 0 ? foresight->hosts[host].version : 0;
+        if (status == 0)
+            status = check_time(foresight, asked);
     }
     if (status < 0)
         return status;
@@ -150,6 +171,8 @@ static int by_rows(struct shard__foresight *foresight, const struct shard__asked
         struct shard_matrix rows = {foresight->whole_rows, some, 0};
         struct shard_forecasts part = shard__forecasts_from(ret, first);
         status = asked->predictor.port->predict(asked->predictor.self, &rows, columns, &part);
+        if (status == 0 && first + some < count)
+            status = check_time(foresight, asked);
     }
     return status;
 }
@@ -194,22 +217,36 @@ static int knows_nothing(const struct shard_forecasts *ret, int32_t count)
     return ret->p_fail != NULL && count > 0 && known == 0;
 }
 
+int shard__foresight_may_call(struct shard__foresight *foresight)
+{
+    foresight->asked_ns = shard__now_ns(foresight->context);
+    return foresight->chosen.predictor.port != NULL && foresight->asked_ns >= foresight->rests_until_ns;
+}
+
+void shard__foresight_called(struct shard__foresight *foresight)
+{
+    int64_t now_ns = shard__now_ns(foresight->context);
+    int64_t took_ns = now_ns - foresight->asked_ns;
+    foresight->spent_ns += took_ns;
+    if (foresight->spent_ns <= allowance_ns)
+        return;
+    foresight->rests_until_ns = now_ns + rest * took_ns;
+    int64_t rests = ++foresight->rests;
+    if ((rests & (rests - 1)) == 0)
+        shard__log(
+            foresight->context, SHARD_LOG_WARNING, "predictor-slow",
+            "predictor '%s' has held a step up for %.3f s; the prior answers for the next %.3g s (%lld times now)",
+            name_of(foresight->chosen.predictor.port), (double)foresight->spent_ns / 1e9,
+            (double)(rest * took_ns) / 1e9, (long long)rests);
+}
+
 int shard__foresight_ask(struct shard__foresight *foresight, const int32_t *hosts, int32_t count,
                          const struct shard_forecasts *ret)
 {
-    const struct shard_predictor *port = foresight->chosen.predictor.port;
-    if (port == NULL)
+    if (!shard__foresight_may_call(foresight))
         return ask_prior(foresight, hosts, count, ret);
-    int64_t began_ns = shard__now_ns(foresight->context);
     int status = ask(foresight, &foresight->chosen, hosts, count, ret);
-    int64_t took_ns = shard__now_ns(foresight->context) - began_ns;
-    const char *name = port->name == NULL ? "predictor" : port->name;
-    if (took_ns > slow_ns && !foresight->told_slow) {
-        foresight->told_slow = 1;
-        shard__log(foresight->context, SHARD_LOG_WARNING, "predictor-slow",
-                   "predictor '%s' took %.3f s for %d forecasts; step waits for it", name, (double)took_ns / 1e9,
-                   count);
-    }
+    shard__foresight_called(foresight);
     if (status == 0 && !knows_nothing(ret, count)) {
         foresight->failures = 0;
         return 0;
@@ -217,6 +254,7 @@ int shard__foresight_ask(struct shard__foresight *foresight, const int32_t *host
     char what[512] = "predictor knows nothing of any of the hosts";
     if (status < 0)
         snprintf(what, sizeof(what), "%s", shard__error_message());
-    tell_failure(foresight, what);
+    if (status != SHARD_EBUSY) /* which has been told */
+        tell_failure(foresight, what);
     return ask_prior(foresight, hosts, count, ret);
 }

@@ -286,6 +286,7 @@ int shard_engine_step(shard_engine *engine)
     engine->now_ns = shard__now_ns(engine->context);
     engine->wall_ns = shard__wall_ns(engine->context);
     engine->foresight.wall_ns = engine->wall_ns;
+    engine->foresight.spent_ns = 0;
     take_wake(engine);
     uint64_t expired;
     if (engine->armed_ns <= engine->now_ns && read(engine->timer_fd, &expired, sizeof(expired)) > 0)

@@ -72,8 +72,11 @@ struct shard__foresight {
     size_t outcome_capacity;
     int32_t outcome_count;
     int64_t wall_ns;
-    int64_t failures; /* of the predictor, in a row */
-    int told_slow;
+    int64_t failures;       /* of the predictor, in a row */
+    int64_t asked_ns;       /* when the predictor was called last, by the monotonic clock */
+    int64_t spent_ns;       /* by it in this step */
+    int64_t rests_until_ns; /* it is not called before */
+    int64_t rests;          /* that it had to take */
 };
 
 /* Sleeps when `predictor` has no port. 0, SHARD_ENOMEM, SHARD_EINVAL, SHARD_ECONFLICT (its schema is not ours). */
@@ -100,6 +103,9 @@ int shard__foresight_schema(struct shard__foresight *foresight);
 /* Asks the predictor, and the prior when that fails, about `count` hosts whose rows are made. 0 or SHARD_ENOMEM. */
 int shard__foresight_ask(struct shard__foresight *foresight, const int32_t *hosts, int32_t count,
                          const struct shard_forecasts *ret);
+/* Whether the predictor may be called now: there is one, and it does not rest. Then a call, and _called after it. */
+int shard__foresight_may_call(struct shard__foresight *foresight);
+void shard__foresight_called(struct shard__foresight *foresight);
 void shard__asked_free(struct shard__asked *asked, const shard_context *context);
 /* Puts the row of a task, a host and a pair together, in the schema's order. */
 void shard__foresight_row(const struct shard__foresight *foresight, int32_t host, int32_t pair, float *ret_row);

@@ -57,10 +57,10 @@ static void drop(const struct shard__foresight *foresight, struct shard_outcome_
     shard__release(foresight->context, values, row_bytes(foresight));
 }
 
-static void tell_predictor(const struct shard__foresight *foresight, const struct shard_outcome_row *row)
+static void tell_predictor(struct shard__foresight *foresight, const struct shard_outcome_row *row)
 {
     struct shard_predictor_handle predictor = foresight->chosen.predictor;
-    if (predictor.port == NULL || predictor.port->observe == NULL)
+    if (!shard__foresight_may_call(foresight) || predictor.port->observe == NULL)
         return;
     int label = shard__outcome_label(row->outcome);
     struct shard_observation observation = {.struct_size = sizeof(observation),
@@ -70,6 +70,7 @@ static void tell_predictor(const struct shard__foresight *foresight, const struc
                                             .start_ns = row->start_ns,
                                             .end_ns = row->end_ns};
     predictor.port->observe(predictor.self, &observation);
+    shard__foresight_called(foresight);
 }
 
 void shard__foresight_end(struct shard__foresight *foresight, const struct shard_view *view, int32_t task, int32_t host,

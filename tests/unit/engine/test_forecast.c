@@ -12,8 +12,10 @@
 
 static struct world world;
 static int64_t asked, calls, rows_set, misfits;
-static double answer, takes_seconds, wait_above;
+static double answer, takes_seconds, learns_seconds, wait_above;
+static int64_t quick_after; /* so many calls; 0: never */
 static int answer_code;
+static int told_failures, told_others, told_censored;
 
 /* A policy that takes the open host with the smallest forecast, or waits when that is too large. */
 static int place(void *self, const shard_view *view, shard_task_id task, struct shard_decision *decision)
@@ -53,7 +55,8 @@ static int predict(void *self, const struct shard_matrix *rows, int32_t columns,
     ck_assert_int_ge(columns, shard_history_schema()->feature_count);
     for (int64_t i = 0; i < rows->rows; i++)
         ret->p_fail[i] = answer;
-    world.now_ns += (int64_t)(takes_seconds * 1e9);
+    if (quick_after == 0 || calls <= quick_after)
+        world.now_ns += (int64_t)(takes_seconds * 1e9);
     return answer_code;
 }
 
@@ -72,6 +75,7 @@ static int block_set(void *self, void *block, int32_t first, const struct shard_
 {
     (void)self, (void)block, (void)first;
     rows_set += rows->rows;
+    world.now_ns += (int64_t)(takes_seconds * 1e9);
     return 0;
 }
 
@@ -112,7 +116,8 @@ static void begin(const struct shard_predictor *predictor)
     asked = calls = rows_set = misfits = 0;
     answer = 0.5;
     wait_above = 1;
-    takes_seconds = 0;
+    takes_seconds = learns_seconds = 0;
+    quick_after = told_failures = told_others = told_censored = 0;
     answer_code = 0;
     world.config.policy = (struct shard_policy_handle){&asking, NULL};
     world.config.predictor.port = predictor;
@@ -121,6 +126,14 @@ static void begin(const struct shard_predictor *predictor)
     world_add_host(&world, "sick", 2000, 0, 2, 0);
     world_add_host(&world, "b", 2000, 0, 2, 0);
     world_add_host(&world, "c", 2000, 0, 2, 0);
+}
+
+static void add_hosts(int count)
+{
+    for (int i = 0; i < count; i++) {
+        char name[8] = {'h', (char)('0' + i / 10), (char)('0' + i % 10)};
+        world_add_host(&world, name, 2000, 0, 2, 0);
+    }
 }
 
 static int run_tasks(int tasks)
@@ -163,10 +176,7 @@ END_TEST
 START_TEST(hosts_that_did_not_change_are_not_told_again)
 {
     begin(&two_sided);
-    for (int i = 0; i < 40; i++) {
-        char name[8] = {'h', (char)('0' + i / 10), (char)('0' + i % 10)};
-        world_add_host(&world, name, 2000, 0, 2, 0);
-    }
+    add_hosts(40);
     run_tasks(500);
     ck_assert_int_gt(calls, 400);
     /* A row for each task, and a few hosts for each; not all 43. */
@@ -192,13 +202,89 @@ START_TEST(a_predictor_that_fails_or_answers_no_probability_is_told_and_the_prio
 }
 END_TEST
 
-START_TEST(a_slow_predictor_is_told_once)
+/* Rows as they were when the attempt was placed: those of the sick host say so. */
+static void observe(void *self, const struct shard_observation *observation)
+{
+    (void)self;
+    told_failures += observation->failed > 0.5;
+    told_others += observation->failed < 0.5;
+    told_censored += isnan(observation->failed);
+    ck_assert_int_ge(observation->end_ns, observation->start_ns);
+    ck_assert_double_ge(observation->seconds, 0);
+    world.now_ns += (int64_t)(learns_seconds * 1e9);
+    for (int i = 0; i < shard_history_schema()->feature_count; i++)
+        if (strcmp(shard_history_schema()->features[i].name, "task_attempt") == 0)
+            ck_assert_float_ge(observation->row[i], 1);
+}
+
+/* Tasks one after the other on three hosts, each a second, and how long it all took. */
+static double run_slowly(double call_seconds, int tasks)
 {
     begin(&plain);
-    takes_seconds = 0.2;
-    run_tasks(20);
+    int64_t began_ns = world.now_ns;
+    takes_seconds = call_seconds;
+    run_tasks(tasks);
+    ck_assert_int_eq(world_logged(&world, "predictor-failed"), 0);
+    return (double)(world.now_ns - began_ns) / 1e9;
+}
+
+START_TEST(a_predictor_that_takes_a_second_has_a_hundredth_of_the_time_and_the_prior_answers)
+{
+    double seconds = run_slowly(1, 3000);
+    ck_assert_double_gt(seconds, 450);
+    ck_assert_msg((double)calls <= 1 + seconds / 100, "%d calls in %g s", (int)calls, seconds);
+    ck_assert_int_ge(calls, 4); /* it is tried again */
+    ck_assert_int_eq(world_logged(&world, "predictor-slow"), 3);
+    world_free(&world);
+}
+END_TEST
+
+START_TEST(many_calls_of_one_step_are_too_long_together)
+{
+    double seconds = run_slowly(0.02, 600);
+    ck_assert_int_ge(calls, 6);
+    ck_assert_msg(0.02 * (double)calls < seconds / 10, "%d calls in %g s", (int)calls, seconds);
+    world_free(&world);
+}
+END_TEST
+
+START_TEST(a_question_about_many_hosts_ends_when_its_time_is_over)
+{
+    begin(&two_sided);
+    add_hosts(40);
+    takes_seconds = 0.03;
+    run_tasks(1);
+    ck_assert_int_eq(rows_set, 1 + 3); /* the task and hosts, of 43 */
+    ck_assert_int_eq(calls, 0);
     ck_assert_int_eq(world_logged(&world, "predictor-slow"), 1);
     ck_assert_int_eq(world_logged(&world, "predictor-failed"), 0);
+    world_free(&world);
+}
+END_TEST
+
+START_TEST(a_predictor_that_is_quick_again_is_asked_again)
+{
+    begin(&plain);
+    takes_seconds = 1;
+    quick_after = 1;
+    run_tasks(1500);
+    ck_assert_int_gt(calls, 500);
+    ck_assert_int_eq(world_logged(&world, "predictor-slow"), 1);
+    world_free(&world);
+}
+END_TEST
+
+START_TEST(a_predictor_that_learns_slowly_is_left_alone)
+{
+    struct shard_predictor predictor = plain;
+    predictor.observe = observe;
+    begin(&predictor);
+    learns_seconds = 1;
+    int64_t began_ns = world.now_ns;
+    run_tasks(300);
+    double seconds = (double)(world.now_ns - began_ns) / 1e9;
+    ck_assert_int_ge(told_others, 1);
+    ck_assert_msg(told_others <= 1 + seconds / 100, "%d calls in %g s", told_others, seconds);
     world_free(&world);
 }
 END_TEST
@@ -261,31 +347,12 @@ START_TEST(columns_of_ones_own_come_behind_the_librarys)
 }
 END_TEST
 
-static const char *policy_name = "least_loaded";
-
-static int told_failures, told_others, told_censored;
-
-/* Rows as they were when the attempt was placed: those of the sick host say so. */
-static void observe(void *self, const struct shard_observation *observation)
-{
-    (void)self;
-    told_failures += observation->failed > 0.5;
-    told_others += observation->failed < 0.5;
-    told_censored += isnan(observation->failed);
-    ck_assert_int_ge(observation->end_ns, observation->start_ns);
-    ck_assert_double_ge(observation->seconds, 0);
-    for (int i = 0; i < shard_history_schema()->feature_count; i++)
-        if (strcmp(shard_history_schema()->features[i].name, "task_attempt") == 0)
-            ck_assert_float_ge(observation->row[i], 1);
-}
-
 START_TEST(a_predictor_that_learns_is_told_of_every_end_with_the_row_it_was_placed_by)
 {
     struct shard_predictor predictor = plain;
     predictor.observe = observe;
     begin(&predictor);
     world.plan = plan;
-    told_failures = told_others = told_censored = 0;
     run_tasks(60);
     ck_assert_int_eq(told_others, 60);
     ck_assert_int_eq(told_failures, starts_on(0));
@@ -299,7 +366,7 @@ START_TEST(with_a_predictor_every_placement_has_a_forecast_though_the_policy_nev
 {
     begin(&two_sided);
     world_free(&world);
-    world_init(&world, policy_name);
+    world_init(&world, "least_loaded");
     world.config.predictor.port = &two_sided;
     calls = 0;
     world_add_host(&world, "b", 2000, 0, 2, 0);
@@ -317,7 +384,11 @@ int main(void)
     tcase_add_test(tcase, without_a_predictor_the_prior_learns_where_tasks_fail);
     tcase_add_test(tcase, hosts_that_did_not_change_are_not_told_again);
     tcase_add_test(tcase, a_predictor_that_fails_or_answers_no_probability_is_told_and_the_prior_answers);
-    tcase_add_test(tcase, a_slow_predictor_is_told_once);
+    tcase_add_test(tcase, a_predictor_that_takes_a_second_has_a_hundredth_of_the_time_and_the_prior_answers);
+    tcase_add_test(tcase, many_calls_of_one_step_are_too_long_together);
+    tcase_add_test(tcase, a_question_about_many_hosts_ends_when_its_time_is_over);
+    tcase_add_test(tcase, a_predictor_that_is_quick_again_is_asked_again);
+    tcase_add_test(tcase, a_predictor_that_learns_slowly_is_left_alone);
     tcase_add_test(tcase, a_predictor_of_other_columns_is_refused_with_what_differs);
     tcase_add_test(tcase, columns_of_ones_own_come_behind_the_librarys);
     tcase_add_test(tcase, a_predictor_that_learns_is_told_of_every_end_with_the_row_it_was_placed_by);
