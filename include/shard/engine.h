@@ -46,7 +46,8 @@ struct shard_engine_config {
     const char *owner;                 /* who holds the leases, for messages: "host:pid"; NULL: "libshard"; copied */
     double lease_seconds;              /* 0: 15 */
     struct shard_retry retry[SHARD_OUTCOME_COUNT]; /* by enum shard_outcome */
-    double memory_growth;    /* ask for so many times as much after out_of_memory; 0: 2; 1: never more */
+    double memory_growth;    /* ask for so many times as much after out_of_memory, and after out_of_disk where it is
+                                known how much; 0: 2; 1: never more */
     double reattach_seconds; /* how long an answer to reattach may take; 0: 60 */
     double
         cancel_grace_seconds; /* how long a cancelled attempt may take to end before its host counts as lost; 0: 120 */

@@ -59,8 +59,11 @@ struct shard_task_view {
     shard_task_id parent;
     int64_t ready_ns; /* monotonic, since when, to the millisecond; 0 while not ready */
     int32_t failures[SHARD_OUTCOME_COUNT];
-    int64_t started_ns; /* monotonic: since when its attempt has run, or was found running; 0: none runs */
-    int64_t units_done; /* as that attempt last told, from unit_begin; 0: none, or it does not tell */
+    int64_t started_ns;       /* monotonic: since when its attempt has run, or was found running; 0: none runs */
+    int64_t units_done;       /* as that attempt last told, from unit_begin; 0: none, or it does not tell */
+    int64_t disk_bytes;       /* asked for now, as memory_bytes */
+    int64_t max_memory_bytes; /* that the attempt held which has ended just now; 0: not known, or in other calls than */
+    int64_t max_disk_bytes;   /* after_failure and after_success */
 };
 
 /** What a policy answers. Zero is "no opinion". */
@@ -80,6 +83,7 @@ struct shard_decision {
                            0: an equal share of the rest */
     const char *note;   /* START: what else was weighed, as UTF-8 text; the policy's own until it is called again. NULL:
                            nothing is said. An engine that keeps outcomes keeps it with the start, for explain */
+    int64_t disk_bytes; /* as memory_bytes */
 };
 
 /** The port. Functions marked (optional) may be NULL. */

@@ -56,7 +56,7 @@ enum shard_decision_kind {
     SHARD_DECIDE_WAIT = 2,
     SHARD_DECIDE_MOVE = 3,
     SHARD_DECIDE_SPLIT = 4,
-    SHARD_DECIDE_ESCALATE = 5, /* ask for more memory */
+    SHARD_DECIDE_ESCALATE = 5, /* ask for more memory, or disk */
     SHARD_DECIDE_REPLICATE = 6,
     SHARD_DECIDE_GIVE_UP = 7
 };
@@ -104,10 +104,11 @@ enum shard_reason_code {
     SHARD_REASON_KEEPS_ATTEMPT = 38, /* a subtask goes on with the attempt of the task `value` levels above it */
     SHARD_REASON_REPLICA_FIRST = 39, /* cancelled: its replica was done first */
     SHARD_REASON_REPLICA_RUNS = 40,  /* not tried again: its replica goes on */
-    SHARD_REASON_FORECAST_BETTER = 41 /* start: value: probability of failure where it was, limit: the threshold */
+    SHARD_REASON_FORECAST_BETTER = 41, /* start: value: probability of failure where it was, limit: the threshold */
+    SHARD_REASON_MORE_DISK = 42        /* escalate: value: bytes asked for now, limit: before */
 };
 /* The last of them. It grows with the library. */
-enum { SHARD_REASON_LAST = SHARD_REASON_FORECAST_BETTER };
+enum { SHARD_REASON_LAST = SHARD_REASON_MORE_DISK };
 
 /**
  * Names of the values above, as they stand in events and reports: "out_of_memory", "running", "start".

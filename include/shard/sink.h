@@ -31,6 +31,7 @@ struct shard_attempt_end {
     int64_t units_done;         /* of the attempt's range, from its begin; 0: none or not known. Looked at when the
                                    executor has `shrink`, or was told to cancel for a split: see shard/executor.h */
     const char *message;        /* one line for people, of a failure; copied; NULL: none */
+    int64_t max_disk_bytes;     /* 0: not known */
 };
 
 /**

@@ -91,6 +91,7 @@ const char *shard_reason_text(int reason)
         [SHARD_REASON_REPLICA_FIRST] = "its replica was done first",
         [SHARD_REASON_REPLICA_RUNS] = "its replica goes on",
         [SHARD_REASON_FORECAST_BETTER] = "less likely to fail than where it was",
+        [SHARD_REASON_MORE_DISK] = "asks for more disk",
     };
     return PICK(texts, reason);
 }

@@ -40,6 +40,21 @@ int shard__host_could_hold(const struct shard__host *host, const struct shard__n
            (host->capacity.disk_bytes == 0 || need->disk_bytes <= host->capacity.disk_bytes);
 }
 
+struct shard__need shard__cluster_largest(const struct shard__cluster *cluster)
+{
+    struct shard__need largest = {0};
+    for (int32_t i = 0; i < cluster->host_count; i++) {
+        const struct shard__host *host = &cluster->hosts[i];
+        if (host->state >= SHARD_HOST_LEFT)
+            continue;
+        if (host->capacity.memory_bytes > largest.memory_bytes)
+            largest.memory_bytes = host->capacity.memory_bytes;
+        if (host->capacity.disk_bytes > largest.disk_bytes)
+            largest.disk_bytes = host->capacity.disk_bytes;
+    }
+    return largest;
+}
+
 int shard__host_admits(const struct shard__host *host, const struct shard__need *need)
 {
     return host->state == SHARD_HOST_UP && host->running < host->slots &&

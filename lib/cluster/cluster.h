@@ -102,6 +102,9 @@ int64_t shard__quarantine_end_ns(int64_t now_ns, double seconds);
 int shard__host_admits(const struct shard__host *host, const struct shard__need *need);
 int shard__host_could_hold(const struct shard__host *host, const struct shard__need *need);
 
+/* The most memory and disk that any host has which is not gone, as far as it is known. */
+struct shard__need shard__cluster_largest(const struct shard__cluster *cluster);
+
 /* Takes a slot and a need from a host, and gives them back. */
 void shard__cluster_take(struct shard__cluster *cluster, int32_t host, const struct shard__need *need);
 void shard__cluster_give(struct shard__cluster *cluster, int32_t host, const struct shard__need *need);

@@ -35,6 +35,7 @@ static int ended(struct shard_engine *engine, const struct shard__answer *answer
                                     .seconds = answer->as.ended.seconds,
                                     .cpu_seconds = answer->as.ended.cpu_seconds,
                                     .max_memory_bytes = answer->as.ended.max_memory_bytes,
+                                    .max_disk_bytes = answer->as.ended.max_disk_bytes,
                                     .units_done = answer->as.ended.units_done,
                                     .message = answer->message};
     return shard__run_attempt_ended(run, slot, &end);

@@ -24,17 +24,6 @@ static int32_t kind_of(struct shard__foresight *foresight, const struct shard_vi
     return id;
 }
 
-static double input_bytes(const struct shard_view *view, int32_t task)
-{
-    const struct shard_workflow *workflow = view->workflow;
-    int32_t count = shard__csr_count(&workflow->inputs, task);
-    const int32_t *inputs = shard__csr_row(&workflow->inputs, task);
-    double bytes = 0;
-    for (int32_t i = 0; i < count; i++)
-        bytes += workflow->data_bytes[inputs[i]] < 0 ? 0 : (double)workflow->data_bytes[inputs[i]];
-    return bytes > 0 || count == 0 ? bytes : NAN;
-}
-
 static int get_facts(struct shard__foresight *foresight, const struct shard_view *view, int32_t task,
                      struct shard__task_facts *ret_facts)
 {
@@ -44,19 +33,20 @@ static int get_facts(struct shard__foresight *foresight, const struct shard_view
     if (kind < 0)
         return kind;
     int last_failed = is.host >= 0 && is.attempt > 0 && view->tasks->failures(view->run, task) > 0;
-    *ret_facts = (struct shard__task_facts){.kind = kind,
-                                            .expected_seconds = view->tasks->expected_seconds(view->run, task),
-                                            .input_bytes = input_bytes(view, view->tasks->origin(view->run, task)),
-                                            .cpu_millicores = is.info.cpu_millicores,
-                                            .memory_bytes = is.memory_bytes,
-                                            .disk_bytes = is.info.disk_bytes,
-                                            .units = is.unit_end - is.unit_begin,
-                                            .fan_in = is.info.predecessor_count,
-                                            .fan_out = is.info.successor_count,
-                                            .attempt = is.attempt + 1,
-                                            .last_host = is.host,
-                                            .last_failed = last_failed,
-                                            .timeout_seconds = is.info.timeout_seconds};
+    *ret_facts =
+        (struct shard__task_facts){.kind = kind,
+                                   .expected_seconds = view->tasks->expected_seconds(view->run, task),
+                                   .input_bytes = shard__view_input_bytes(view, view->tasks->origin(view->run, task)),
+                                   .cpu_millicores = is.info.cpu_millicores,
+                                   .memory_bytes = is.memory_bytes,
+                                   .disk_bytes = is.info.disk_bytes,
+                                   .units = is.unit_end - is.unit_begin,
+                                   .fan_in = is.info.predecessor_count,
+                                   .fan_out = is.info.successor_count,
+                                   .attempt = is.attempt + 1,
+                                   .last_host = is.host,
+                                   .last_failed = last_failed,
+                                   .timeout_seconds = is.info.timeout_seconds};
     for (int outcome = 0; outcome < SHARD_OUTCOME_COUNT; outcome++)
         if (shard__outcome_label((enum shard_outcome)outcome) == 1)
             ret_facts->failures += is.failures[outcome];

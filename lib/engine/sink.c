@@ -174,6 +174,7 @@ int shard_sink_attempt_ended(shard_sink *sink, shard_token token, const struct s
         .as.ended = {.seconds = end->seconds,
                      .cpu_seconds = end->cpu_seconds,
                      .max_memory_bytes = end->max_memory_bytes,
+                     .max_disk_bytes = end->max_disk_bytes,
                      .units_done = end->units_done},
     };
     return append_with_message(sink, &answer, end->message);

@@ -33,6 +33,7 @@ struct shard__answer {
             double seconds;
             double cpu_seconds;
             int64_t max_memory_bytes;
+            int64_t max_disk_bytes;
             int64_t units_done;
         } ended;
         struct {

@@ -11,6 +11,7 @@ static void attach(void *self, const shard_view *view)
     struct shard__adaptive *policy = self;
     policy->runs++;
     policy->work_seconds += view->workflow->total_seconds;
+    shard__adaptive_recall_needs(policy, view);
 }
 
 /* What was learnt of kinds and hosts serves the next run; what was learnt of tasks and data is over with the last. */
@@ -39,6 +40,7 @@ static void destroy(void *self)
     shard__slots_free(&policy->slots);
     shard__kinds_free(&policy->kinds);
     shard__pace_free(&policy->pace);
+    shard__needs_free(&policy->needs);
     shard__blame_free(&policy->blame);
     shard__health_free(&policy->health);
     shard__stragglers_free(&policy->stragglers);
@@ -115,7 +117,7 @@ int shard_policy_adaptive(shard_context *context, const struct shard_adaptive_co
     struct shard__adaptive *policy = shard__zalloc(context, sizeof(*policy));
     if (policy == NULL)
         return SHARD_ENOMEM;
-    policy->context = policy->slots.context = policy->kinds.context = context;
+    policy->context = policy->slots.context = policy->kinds.context = policy->needs.context = context;
     policy->pace.context = policy->stragglers.context = policy->blame.context = context;
     policy->blame.half_life_seconds = config.half_life_seconds;
     const struct shard__health_config health = {.most_quarantined = config.most_quarantined,

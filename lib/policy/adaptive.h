@@ -7,6 +7,7 @@
 #include "blame.h"
 #include "health.h"
 #include "kinds.h"
+#include "needs.h"
 #include "pace.h"
 #include "slots.h"
 #include "split_plan.h"
@@ -18,6 +19,7 @@ struct shard__adaptive {
     struct shard__slots slots;
     struct shard__kinds kinds;
     struct shard__pace pace;
+    struct shard__needs needs;
     struct shard__blame blame;
     struct shard__health health;
     struct shard__stragglers stragglers;
@@ -43,11 +45,12 @@ struct shard__weighed {
     int32_t kind;
     int32_t failures;
     uint64_t key;
-    struct shard__need need;
-    double seconds;      /* on a host of speed 1 */
-    double failure_cost; /* seconds */
-    double busy_seconds; /* what is left to do, for each slot */
-    double urgency;      /* 0..1: what a second of delay costs, against a second of the whole run */
+    struct shard__need need;  /* with what was learned of its kind */
+    struct shard__need asked; /* so far */
+    double seconds;           /* on a host of speed 1 */
+    double failure_cost;      /* seconds */
+    double busy_seconds;      /* what is left to do, for each slot */
+    double urgency;           /* 0..1: what a second of delay costs, against a second of the whole run */
     uint64_t data[SHARD__BLAME_DATA];
     int32_t data_count;
 };
@@ -86,6 +89,15 @@ int shard__adaptive_best_open(struct shard__adaptive *policy, const struct shard
 const char *shard__adaptive_note(struct shard__adaptive *policy, const struct shard_view *view,
                                  const struct shard__offer *best, const struct shard__offer *next,
                                  const struct shard__offer *later);
+/* Learns what an attempt held that has ended, and what those held that were done before a run was taken up. */
+void shard__adaptive_learn_needs(struct shard__adaptive *policy, const struct shard_view *view,
+                                 const struct shard__weighed *task, enum shard_outcome outcome);
+void shard__adaptive_recall_needs(struct shard__adaptive *policy, const struct shard_view *view);
+/* Puts into `task` what to ask for. */
+void shard__adaptive_weigh_need(const struct shard__adaptive *policy, const struct shard_view *view,
+                                struct shard__weighed *task);
+/* What no host could hold becomes what the largest has. 1 if that has changed it. */
+int shard__adaptive_moderate_need(const struct shard_view *view, struct shard__weighed *task);
 /* Whether to act now: takes one from the bucket. */
 int shard__adaptive_may_act(struct shard__adaptive *policy, const struct shard_view *view);
 

@@ -33,7 +33,8 @@ void shard__adaptive_weigh_task(struct shard__adaptive *policy, const struct sha
                                         .kind = shard__kinds_number(&policy->kinds, view, id),
                                         .failures = view->tasks->failures(view->run, id),
                                         .key = (uint64_t)(uint32_t)view->run_number << 31 | (uint64_t)(uint32_t)id,
-                                        .need = view->tasks->need(view->run, id)};
+                                        .asked = view->tasks->need(view->run, id)};
+    shard__adaptive_weigh_need(policy, view, ret_task);
     const struct shard__profile *profile = shard__workflow_profile(view->workflow, origin);
     ret_task->failure_cost = profile->failure_cost_seconds;
     ret_task->seconds =

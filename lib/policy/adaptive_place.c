@@ -269,6 +269,8 @@ int shard__adaptive_place(void *self, const shard_view *view, shard_task_id id, 
     struct shard__offer best, next, later, offers[MOST_OFFERS];
     shard__adaptive_weigh_task(policy, view, id, &task);
     int32_t count = draw_offers(policy, view, &task, -1, offers);
+    if (count == 0 && shard__adaptive_moderate_need(view, &task))
+        count = draw_offers(policy, view, &task, -1, offers);
     int found = best_of(policy, view, &task, -1, offers, count, &best, &next);
     int is_canary = found && shard__health_of(&policy->health, best.host, view->now_ns) == SHARD__PROBATION;
     int may_wait = found == 1 && !is_canary && may_be_worth_waiting(policy, &task, &best) &&
@@ -295,6 +297,10 @@ int shard__adaptive_place(void *self, const shard_view *view, shard_task_id id, 
                  : may_wait     ? later.cost_seconds
                                 : 0);
         ret_decision->note = shard__adaptive_note(policy, view, &best, &next, may_wait ? &later : NULL);
+    }
+    if (ret_decision->kind == SHARD_DECIDE_START) {
+        ret_decision->memory_bytes = task.need.memory_bytes != task.asked.memory_bytes ? task.need.memory_bytes : 0;
+        ret_decision->disk_bytes = task.need.disk_bytes != task.asked.disk_bytes ? task.need.disk_bytes : 0;
     }
     return 0;
 }

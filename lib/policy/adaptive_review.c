@@ -170,6 +170,7 @@ int shard__adaptive_after_failure(void *self, const shard_view *view, shard_task
     if (outcome == SHARD_OUTCOME_PREEMPTED || outcome == SHARD_OUTCOME_CANCELLED || host < 0)
         return 0; /* nobody's failure */
     shard__adaptive_weigh_task(policy, view, id, &task);
+    shard__adaptive_learn_needs(policy, view, &task, outcome);
     shard__adaptive_about(&task, host, view->now_ns, &about);
     shard__blame_failed(&policy->blame, &about, host_factor(outcome), &shares);
     struct shard__rate rate = shard__blame_host(&policy->blame, host, view->now_ns);
@@ -234,6 +235,7 @@ void shard__adaptive_after_success(void *self, const shard_view *view, shard_tas
     struct shard__rate rate = shard__blame_host(&policy->blame, host, view->now_ns);
     shard__health_ended(&policy->health, host, view->cluster->host_count, &rate, 0, view->now_ns);
     learn_overhead(policy, view, &task, host, seconds);
+    shard__adaptive_learn_needs(policy, view, &task, SHARD_OUTCOME_DONE);
     double told = view->tasks->expected_seconds(view->run, id);
     if (told > 0)
         policy->work_seconds -= told < policy->work_seconds ? told : policy->work_seconds;

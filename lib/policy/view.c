@@ -3,6 +3,8 @@
 
 #include "view.h"
 
+#include <math.h>
+
 #include "base/error.h"
 #include "predict/predictor.h"
 
@@ -38,6 +40,17 @@ static int check_task(const shard_view *view, shard_task_id task)
     if (task < 0 || task >= view->tasks->count(view->run))
         return shard__fail(SHARD_ENOENT, "there is no task %d", task);
     return 0;
+}
+
+double shard__view_input_bytes(const struct shard_view *view, int32_t task)
+{
+    const struct shard_workflow *workflow = view->workflow;
+    int32_t count = shard__csr_count(&workflow->inputs, task);
+    const int32_t *inputs = shard__csr_row(&workflow->inputs, task);
+    double bytes = 0;
+    for (int32_t i = 0; i < count; i++)
+        bytes += workflow->data_bytes[inputs[i]] < 0 ? 0 : (double)workflow->data_bytes[inputs[i]];
+    return bytes > 0 || count == 0 ? bytes : NAN;
 }
 
 void shard__host_describe(const struct shard__host *host, struct shard_host_view *ret_host)

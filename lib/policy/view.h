@@ -75,6 +75,9 @@ struct shard_view {
     int64_t now_ns;
 };
 
+/* The bytes of all inputs of a task of the workflow whose size is known; NaN: of none. */
+double shard__view_input_bytes(const struct shard_view *view, int32_t task);
+
 /* Describes a host for views, whichever struct_size the caller has: the whole of ours. */
 void shard__host_describe(const struct shard__host *host, struct shard_host_view *ret_host);
 

@@ -21,4 +21,6 @@ void shard__run_tame(struct shard_decision *decision)
         decision->wait_seconds = longest_wait_seconds;
     if (decision->memory_bytes < 0)
         decision->memory_bytes = 0;
+    if (decision->disk_bytes < 0)
+        decision->disk_bytes = 0;
 }

@@ -155,29 +155,31 @@ int shard__run_give_up(struct shard__run *run, int32_t task, const struct shard_
     return 0;
 }
 
-/* Of the hosts that are not gone, as far as it is known. */
-static int64_t largest_memory(const struct shard__run *run)
-{
-    int64_t largest = 0;
-    for (int32_t i = 0; i < run->cluster->host_count; i++) {
-        const struct shard__host *host = &run->cluster->hosts[i];
-        if (host->state < SHARD_HOST_LEFT && host->capacity.memory_bytes > largest)
-            largest = host->capacity.memory_bytes;
-    }
-    return largest;
-}
-
-/* More memory after it ran out, as far as the largest host goes. 0: no change. */
-static int64_t more_memory(const struct shard__run *run, int32_t task, const struct shard_attempt_end *end)
+/* More after it ran out, as far as the largest host goes. 0: no change. */
+static int64_t more_of(const struct shard__run *run, int64_t before, int64_t held, int64_t largest)
 {
     if (run->rules->memory_growth <= 1)
         return 0;
-    int64_t base = shard__run_need(run, task).memory_bytes;
-    if (end->max_memory_bytes > base)
-        base = end->max_memory_bytes;
-    int64_t largest = largest_memory(run);
-    double wanted = (double)base * run->rules->memory_growth;
+    double wanted = (double)(held > before ? held : before) * run->rules->memory_growth;
     return wanted >= (double)largest ? largest : (int64_t)wanted;
+}
+
+/* What has run out is asked for in a larger size, where that is known and there is a host that has it. */
+static void escalate(const struct shard__run *run, int32_t task, const struct shard_attempt_end *end,
+                     enum shard_outcome outcome, struct shard_decision *decision)
+{
+    struct shard__need need = shard__run_need(run, task), largest = shard__cluster_largest(run->cluster);
+    int is_memory = outcome == SHARD_OUTCOME_OUT_OF_MEMORY;
+    int64_t before = is_memory ? need.memory_bytes : need.disk_bytes;
+    int64_t wanted = is_memory ? more_of(run, before, end->max_memory_bytes, largest.memory_bytes)
+                               : more_of(run, before, end->max_disk_bytes, largest.disk_bytes);
+    if (wanted <= before)
+        return;
+    *(is_memory ? &decision->memory_bytes : &decision->disk_bytes) = wanted;
+    decision->kind = SHARD_DECIDE_ESCALATE;
+    decision->reason = is_memory ? SHARD_REASON_MORE_MEMORY : SHARD_REASON_MORE_DISK;
+    decision->value = (double)wanted;
+    decision->limit = (double)before;
 }
 
 static double backoff_seconds(struct shard__run *run, const struct shard_retry *retry, int32_t failures)
@@ -236,19 +238,16 @@ static void decide_after_failure(struct shard__run *run, int32_t task, int32_t h
     } else if (decision->kind != SHARD_DECIDE_GIVE_UP) {
         decide_by_budget(run, task, outcome, decision);
     }
-    if (decision->kind == SHARD_DECIDE_ESCALATE && decision->memory_bytes > largest_memory(run))
-        decision->memory_bytes = largest_memory(run); /* more would only be unplaceable */
-    if (decision->kind == SHARD_DECIDE_WAIT && outcome == SHARD_OUTCOME_OUT_OF_MEMORY) {
-        int64_t before = shard__run_need(run, task).memory_bytes;
-        int64_t wanted = more_memory(run, task, end);
-        if (wanted > before) {
-            decision->kind = SHARD_DECIDE_ESCALATE;
-            decision->memory_bytes = wanted;
-            decision->reason = SHARD_REASON_MORE_MEMORY;
-            decision->value = (double)wanted;
-            decision->limit = (double)before;
-        }
+    if (decision->kind == SHARD_DECIDE_ESCALATE) { /* more than the largest host has would only be unplaceable */
+        struct shard__need largest = shard__cluster_largest(run->cluster);
+        if (decision->memory_bytes > largest.memory_bytes)
+            decision->memory_bytes = largest.memory_bytes;
+        if (decision->disk_bytes > largest.disk_bytes)
+            decision->disk_bytes = largest.disk_bytes;
     }
+    if (decision->kind == SHARD_DECIDE_WAIT &&
+        (outcome == SHARD_OUTCOME_OUT_OF_MEMORY || outcome == SHARD_OUTCOME_OUT_OF_DISK))
+        escalate(run, task, end, outcome, decision);
 }
 
 /* Puts a failed task into its back-off, or gives it up. Reserved: a record, a skip, an extra, an entry in the heap. */
@@ -266,6 +265,8 @@ static int follow(struct shard__run *run, int32_t task, struct shard__cause *cau
     }
     if (decision->kind == SHARD_DECIDE_ESCALATE && decision->memory_bytes > 0)
         extra->memory_bytes = decision->memory_bytes;
+    if (decision->kind == SHARD_DECIDE_ESCALATE && decision->disk_bytes > 0)
+        extra->disk_bytes = decision->disk_bytes;
     extra->retry_ns = shard__later_ns(run->now_ns, shard__seconds_to_ns(decision->wait_seconds));
     shard__run_transition(run, task, SHARD_TASK_BACKOFF, cause);
     return shard__heap_push(run->context, &run->backoff, (double)extra->retry_ns / 1e9, task);
@@ -365,6 +366,7 @@ int shard__run_attempt_ended(struct shard__run *run, int32_t slot, const struct 
 {
     const struct shard__attempt *attempt = &run->attempts->slots[slot];
     double seconds = end->seconds;
+    run->ended = (struct shard__held){attempt->task, end->max_memory_bytes, end->max_disk_bytes};
     if (!(seconds > 0 && isfinite(seconds)))
         seconds = attempt->started_ns > 0 ? (double)(run->now_ns - attempt->started_ns) / 1e9 : 0;
     if ((end->units_done > 0 || attempt->is_split) && is_in_part(run, attempt, end))

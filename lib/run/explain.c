@@ -128,6 +128,8 @@ static void say_failures(const struct shard__run *run, struct shard__bytes *text
                                 shard_outcome_text(outcome));
     if (extra != NULL && extra->memory_bytes > 0)
         shard__bytes_printf(text, "asks for %lld bytes of memory\n", (long long)extra->memory_bytes);
+    if (extra != NULL && extra->disk_bytes > 0)
+        shard__bytes_printf(text, "asks for %lld bytes of disk\n", (long long)extra->disk_bytes);
 }
 
 static void say_state(const struct shard__run *run, struct shard__bytes *text, int32_t task)

@@ -45,6 +45,8 @@ struct shard__need shard__run_need(const struct shard__run *run, int32_t task)
     const struct shard__extra *extra = shard__run_extra(run, task);
     if (extra != NULL && extra->memory_bytes > 0)
         need.memory_bytes = extra->memory_bytes;
+    if (extra != NULL && extra->disk_bytes > 0)
+        need.disk_bytes = extra->disk_bytes;
     return need;
 }
 
@@ -107,7 +109,9 @@ static void describe(const void *self, int32_t task, struct shard_task_view *ret
     ret_task->state = (enum shard_task_state)hot->state;
     ret_task->host = hot->host;
     ret_task->attempt = (int32_t)hot->attempt;
-    ret_task->memory_bytes = shard__run_need(run, task).memory_bytes;
+    struct shard__need asked = shard__run_need(run, task);
+    ret_task->memory_bytes = asked.memory_bytes;
+    ret_task->disk_bytes = asked.disk_bytes;
     shard__run_units(run, task, &ret_task->unit_begin, &ret_task->unit_end);
     ret_task->parent = extra == NULL ? -1 : extra->parent;
     if (hot->state == SHARD_TASK_READY)
@@ -118,6 +122,10 @@ static void describe(const void *self, int32_t task, struct shard_task_view *ret
     if (attempt != NULL && attempt->phase == SHARD__ATTEMPT_STARTED) {
         ret_task->started_ns = attempt->started_ns;
         ret_task->units_done = attempt->units_done;
+    }
+    if (run->ended.task == task) {
+        ret_task->max_memory_bytes = run->ended.memory_bytes;
+        ret_task->max_disk_bytes = run->ended.disk_bytes;
     }
 }
 

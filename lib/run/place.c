@@ -54,6 +54,8 @@ static int check_start(const struct shard__run *run, int32_t task, const struct 
     struct shard__need need = shard__run_need(run, task);
     if (decision->memory_bytes > 0)
         need.memory_bytes = decision->memory_bytes;
+    if (decision->disk_bytes > 0)
+        need.disk_bytes = decision->disk_bytes;
     if (!shard__host_admits(host, &need))
         return shard__fail(SHARD_ECAPACITY, "host '%s' has not enough free for the task", host->name);
     if (shard__data_gate(run, task, decision->host) == SHARD__GATE_STAGE && !run->can_stage)
@@ -78,7 +80,7 @@ static int start(struct shard__run *run, int32_t profile, int32_t task, struct s
 {
     struct shard__task *hot = &run->tasks[task];
     struct shard__extra *extra = NULL;
-    if (decision->memory_bytes > 0 && (extra = shard__run_make_extra(run, task)) == NULL)
+    if ((decision->memory_bytes > 0 || decision->disk_bytes > 0) && (extra = shard__run_make_extra(run, task)) == NULL)
         return SHARD_ENOMEM;
     if (shard__run_reserve_host(run, decision->host) < 0 || shard__run_reserve(run, 1) < 0 ||
         shard__attempts_reserve(run->attempts) < 0 || shard__effects_reserve(run->effects, 1) < 0)
@@ -87,8 +89,10 @@ static int start(struct shard__run *run, int32_t profile, int32_t task, struct s
     if (run->forecaster != NULL && run->forecaster->is_active)
         run->forecaster->placed(run->forecaster, &run->view, task, decision);
     shard__ready_pop(&run->ready, profile);
-    if (extra != NULL)
+    if (extra != NULL && decision->memory_bytes > 0)
         extra->memory_bytes = decision->memory_bytes;
+    if (extra != NULL && decision->disk_bytes > 0)
+        extra->disk_bytes = decision->disk_bytes;
     struct shard__need need = shard__run_need(run, task);
     int32_t slot =
         shard__attempts_open(run->attempts, run->number, task, decision->host, (int32_t)hot->attempt + 1, &need);

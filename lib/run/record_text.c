@@ -78,6 +78,7 @@ static void say_reason(struct text *text, const struct shard_record *record)
         say(text, " (%.0f)", value);
         break;
     case SHARD_REASON_MORE_MEMORY:
+    case SHARD_REASON_MORE_DISK:
         say(text, " (");
         say_bytes(text, value);
         say(text, " instead of ");

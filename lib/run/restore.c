@@ -99,6 +99,19 @@ static int restore_hosts(struct shard__run *run, const struct shard_run_image *i
     return 0;
 }
 
+/* Records do not say how much disk was asked for: as often as it ran out, that is so much more. */
+static void restore_disk(const struct shard__run *run, int32_t task)
+{
+    struct shard__extra *extra = shard__run_extra(run, task);
+    int times = extra == NULL ? 0 : extra->failures[SHARD_OUTCOME_OUT_OF_DISK];
+    int64_t told = shard__workflow_profile(run->workflow, shard__run_origin(run, task))->disk_bytes;
+    int64_t largest = shard__cluster_largest(run->cluster).disk_bytes;
+    if (times == 0 || told == 0 || run->rules->memory_growth <= 1 || largest <= told)
+        return;
+    double wanted = (double)told * pow(run->rules->memory_growth, times);
+    extra->disk_bytes = wanted < (double)largest ? (int64_t)wanted : largest;
+}
+
 static int restore_extra(struct shard__run *run, const struct shard_task_row *row)
 {
     int has_failures = 0;
@@ -156,6 +169,7 @@ static int restore_row(struct shard__run *run, const struct shard_run_image *ima
     int32_t host;
     if (find_host(run, image, row->host, &host) < 0 || restore_extra(run, row) < 0)
         return SHARD_ENOMEM;
+    restore_disk(run, row->task);
     hot->version = row->version;
     hot->host = host;
     hot->attempt = (uint32_t)row->attempt & 0x7fffffff;
@@ -271,6 +285,7 @@ int shard__run_restore(struct shard__run *run, const struct shard_run_image *ima
             return SHARD_ENOMEM;
     run->next_seq = image->last_seq + 1;
     run->started_ns = run->now_ns;
+    shard__run_attach(run);
     if (derive(run) < 0 || count_joins(run) < 0)
         return SHARD_ENOMEM;
     return resume_cancelling(run);

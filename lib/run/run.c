@@ -107,10 +107,15 @@ int shard__run_take_workflow(struct shard__run *run, shard_workflow *workflow, i
         run->tasks[i] = (struct shard__task){.host = -1, .slot = -1, .p_fail = NAN};
     run->task_count = task_count;
     run->by_state[SHARD_TASK_NONE] = task_count;
+    run->ended.task = -1;
+    return 0;
+}
+
+void shard__run_attach(struct shard__run *run)
+{
     run->is_attached = 1;
     if (run->policy.port->attach != NULL)
         run->policy.port->attach(run->policy.self, &run->view);
-    return 0;
 }
 
 int shard__run_settle(struct shard__run *run, int32_t task)
@@ -143,6 +148,7 @@ int shard__run_begin(struct shard__run *run, shard_workflow *workflow)
     if (shard__run_take_workflow(run, workflow, workflow->task_count) < 0)
         return SHARD_ENOMEM;
     run->started_ns = run->now_ns;
+    shard__run_attach(run);
     for (int32_t i = 0; i < run->task_count; i++)
         shard__run_settle(run, i);
     return 0;

@@ -48,6 +48,7 @@ struct shard__extra {
     int32_t first_subtask, subtask_count;
     int64_t unit_begin, unit_end;
     int64_t memory_bytes;  /* asked for; 0: as the profile says */
+    int64_t disk_bytes;    /* the same; a resume works it out from the failures */
     int64_t retry_ns;      /* end of the back-off */
     uint8_t wanted_reason; /* of an adjustment; 0: a policy's; with the operands, and the forecast where it goes: */
     float wanted_value, wanted_limit, wanted_p_fail;
@@ -62,6 +63,12 @@ struct shard__rules {
     struct shard_retry retry[SHARD_OUTCOME_COUNT];
     double memory_growth;
     int64_t cancel_grace_ns;
+};
+
+/* What the attempt that ended last held at most; 0: not known. */
+struct shard__held {
+    int32_t task;
+    int64_t memory_bytes, disk_bytes;
 };
 
 enum shard__stop { SHARD__GO_ON = 0, SHARD__DRAINING, SHARD__FAILING, SHARD__CANCELLING };
@@ -139,6 +146,7 @@ struct shard__run {
     int32_t in_flight;            /* attempts under way */
     int64_t started_ns, ended_ns; /* monotonic */
     int64_t now_ns, wall_ns;
+    struct shard__held ended;
 
     struct shard__random random;
     struct shard_view view;
@@ -166,6 +174,8 @@ void shard__run_free(struct shard__run *run);
 int shard__run_begin(struct shard__run *run, shard_workflow *workflow);
 /* The first half of beginning and of restoring: columns for so many tasks, all in state NONE. */
 int shard__run_take_workflow(struct shard__run *run, shard_workflow *workflow, int32_t task_count);
+/* The policy gets to know of the run: the tasks are as they are, and none was made ready yet. */
+void shard__run_attach(struct shard__run *run);
 /* Counts what a task that does not run waits for, and makes it blocked or ready. */
 int shard__run_settle(struct shard__run *run, int32_t task);
 /* Tells the time; every other function uses it. */

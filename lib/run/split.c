@@ -83,6 +83,7 @@ int shard__run_make_subtasks(struct shard__run *run, int32_t parent, const struc
         extra->count = shares->count;
         set_range(extra, shares, begin, end);
         extra->memory_bytes = shard__run_extra(run, parent)->memory_bytes;
+        extra->disk_bytes = shard__run_extra(run, parent)->disk_bytes;
     }
     return 0;
 }

@@ -171,6 +171,7 @@ static void join(struct world *world, struct world_host *host)
                                    .boot_id = host->boot_id,
                                    .cpu_millicores = host->cpu,
                                    .memory_bytes = host->memory,
+                                   .disk_bytes = host->disk,
                                    .slots = host->slots,
                                    .speed = host->speed,
                                    .volumes = volumes,
@@ -322,7 +323,8 @@ int world_begin_bag(struct world *world, int hosts, int slots, int tasks, struct
     for (int i = 0; i < hosts; i++) {
         char name[16];
         snprintf(name, sizeof(name), "h%d", i);
-        world_add_host(world, name, 1000 * (int64_t)slots, (int64_t)1 << 30, slots, 0);
+        int host = world_add_host(world, name, 1000 * (int64_t)slots, (int64_t)1 << 30, slots, 0);
+        world->hosts[host].disk = (int64_t)1 << 30;
     }
     ck_assert_int_eq(shard_builder_new(world->context, "flow", &builder), 0);
     spec.struct_size = sizeof(spec);

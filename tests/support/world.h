@@ -36,7 +36,7 @@ struct world_plan {
     int ignores_cancel;         /* runs to its end though cancelled */
     int is_told_twice;
     enum world_reattach reattach;
-    int64_t max_memory_bytes;
+    int64_t max_memory_bytes, max_disk_bytes;
     const char *message;
     enum world_shrink shrink;
     double unit_seconds; /* above 0: of each unit, instead of `seconds`; each that is done is told */
@@ -68,7 +68,7 @@ struct world_attempt {
     int run, host;
     int32_t task, number;
     int64_t epoch, started_ns, end_ns; /* end_ns INT64_MAX: never */
-    int64_t cpu, memory;
+    int64_t cpu, memory, disk;
     int64_t unit_begin, unit_end;
     int32_t index, count, is_merge, parent, workflow_task;
     struct world_plan plan;
@@ -119,7 +119,7 @@ enum { WORLD_MOST_HOSTS = 64, WORLD_MOST_RUNS = 8, WORLD_MOST_VOLUMES = 64 };
 struct world_host {
     char name[32];
     char boot_id[16];
-    int64_t cpu, memory;
+    int64_t cpu, memory, disk;
     int slots;
     double speed;
     int volume; /* its own; 0: the common one */
@@ -217,8 +217,8 @@ int world_submit_spec(struct world *world, shard_workflow *workflow, const struc
 void world_resume(struct world *world, int run);
 
 /**
- * Starts with hosts "h0", "h1", ... of as many slots each, budgets that are not spent soon, and a run of tasks that are
- * all as `spec` says and do not depend on each other. Index of the run.
+ * Starts with hosts "h0", "h1", ... of as many slots each, a GiB of memory and of disk, budgets that are not spent
+ * soon, and a run of tasks that are all as `spec` says and do not depend on each other. Index of the run.
  */
 int world_begin_bag(struct world *world, int hosts, int slots, int tasks, struct shard_task_spec spec);
 

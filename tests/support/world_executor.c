@@ -78,6 +78,7 @@ static int new_attempt(struct world *world, struct world_run *run, const struct 
                                                  .started_ns = world->now_ns,
                                                  .cpu = start->cpu_millicores,
                                                  .memory = start->memory_bytes,
+                                                 .disk = start->disk_bytes,
                                                  .unit_begin = start->unit_begin,
                                                  .unit_end = start->unit_end,
                                                  .index = start->index,
@@ -164,6 +165,7 @@ void world_deliver_end(struct world *world, int id)
                                     .exit_code = attempt->outcome == SHARD_OUTCOME_DONE ? 0 : 1,
                                     .units_done = attempt->units_did,
                                     .max_memory_bytes = attempt->plan.max_memory_bytes,
+                                    .max_disk_bytes = attempt->plan.max_disk_bytes,
                                     .message = attempt->plan.message};
     for (int times = attempt->plan.is_told_twice ? 2 : 1; times > 0; times--)
         while (shard_sink_attempt_ended(world_engine_sink(world), attempt->token, &end) == SHARD_ENOMEM)
