@@ -138,7 +138,7 @@ static struct shard_policy timed_port(const struct shard_policy *inner)
 int simulate_policy_make(const struct simulate *simulate, const char *name, struct simulate_policy *ret_policy)
 {
     *ret_policy = (struct simulate_policy){.engine.struct_size = sizeof ret_policy->engine, .reading_ns = reading_ns()};
-    /* adaptive:prior is adaptive on what its engine remembers, without a model. */
+    /* adaptive:prior forecasts with what its engine remembers, as a run does that has no model yet. */
     ret_policy->oracle = strcmp(name, "adaptive:oracle") == 0;
     if (strcmp(name, "adaptive:learned") == 0 && simulate->forest != NULL) {
         struct shard_forest_predictor_config config = {
@@ -154,6 +154,9 @@ int simulate_policy_make(const struct simulate *simulate, const char *name, stru
                 if (code != CLI_DONE)
                     return code;
             }
+        if (strcmp(name, "adaptive:prior") == 0 &&
+            shard_prior_predictor(simulate->context, shard_history_schema(), &ret_policy->predictor) < 0)
+            return cli_library_error("adaptive:prior");
         name = "adaptive";
     }
     ret_policy->engine.predictor = ret_policy->predictor;

@@ -45,6 +45,7 @@
  *     host_sample_age_seconds       of the newest sample; also host_load_per_core, host_temperature_celsius
  *     host_X_mean_W                 over W of 10s, 60s, 600s; also max and slope (per second), for X of cpu, memory,
  *                                   disk, io, network, cpu_pressure, memory_pressure, io_pressure
+ *     host_cpu_pressure_over_peers  the mean of the last 10 s and 60 s, less that of all hosts; also memory and io
  *
  * Columns of the pair:
  *
@@ -83,13 +84,15 @@ struct shard_feature_source {
 
 /**
  * Makes the predictor `prior`, which needs no training: rates of task, kind, host and kind on host, shrunk to each
- * other.
+ * other, and the pressure that a host is under beyond what others are.
  *
  * It reads the library's columns of `schema`, which must outlive it; it takes those that are not there as not known. A
  * host counts by how much more fails there than the kinds that it had let expect (indirect standardisation), so that a
  * poisoned kind does not make a host look sick, on the scale of log-odds; each rate is shrunk to the one above it as a
- * beta-binomial is (Gelman et al., Bayesian Data Analysis, 2013, chapter 5). Seconds are the kind's, for inputs of that
- * size, times how slow the host is. It has the two-sided form, and contributions.
+ * beta-binomial is (Gelman et al., Bayesian Data Analysis, 2013, chapter 5). What pressure adds is guessed at first,
+ * and learnt from the attempts that it is shown as they end (observe): logistic regression with a normal posterior.
+ * Seconds are the kind's, for inputs of that size, times how slow the host is. It has the two-sided form, and
+ * contributions.
  *
  * Returns 0. End it with `handle.port->destroy(handle.self)`.
  * Errors: SHARD_ENOMEM, SHARD_EINVAL, SHARD_EVERSION.

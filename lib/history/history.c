@@ -11,7 +11,7 @@
 
 /* A weight doubles every half-life. Before they get too large, all are scaled down. */
 static const double half_life_ns = 6 * 3600e9, recent_half_life_ns = 600e9;
-enum { MOST_DOUBLINGS = 200 };
+enum { MOST_DOUBLINGS = 200, PEER_SAMPLES = 1000 };
 
 static const char *kind_name(const void *owner, int32_t id, size_t *ret_bytes)
 {
@@ -104,6 +104,14 @@ void shard__history_sample(struct shard__history *history, int32_t id, const str
                                           sample->io_pressure};
     for (int i = 0; i < SHARD__SERIES; i++)
         shard__series_add(&host->series[i], sample->time_ns, values[i]);
+    for (int i = 0; i < SHARD__PRESSURES; i++) {
+        double value = values[SHARD__FIRST_PRESSURE + i];
+        if (isnan(value))
+            continue;
+        if (history->peers[i].samples < PEER_SAMPLES)
+            history->peers[i].samples++;
+        history->peers[i].mean += (value - history->peers[i].mean) / history->peers[i].samples;
+    }
 }
 
 int shard__outcome_label(enum shard_outcome outcome)

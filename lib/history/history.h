@@ -29,7 +29,9 @@ enum {
     SHARD__TASK_FEATURES = SHARD__F_HOST_BEGIN,
     SHARD__HOST_FEATURES = SHARD__F_PAIR_BEGIN - SHARD__F_HOST_BEGIN,
     SHARD__PAIR_FEATURES = SHARD__F_COUNT - SHARD__F_PAIR_BEGIN,
-    SHARD__SERIES = 8 /* quantities of a host that have windows */
+    SHARD__SERIES = 8,    /* quantities of a host that have windows */
+    SHARD__PRESSURES = 3, /* the last of them */
+    SHARD__FIRST_PRESSURE = SHARD__SERIES - SHARD__PRESSURES
 };
 
 /* How attempts ended, in decayed weights. */
@@ -73,6 +75,9 @@ struct shard__history {
     size_t pair_capacity;
     int32_t pair_count;
     struct shard__intmap pair_of; /* by kind and host */
+    struct {
+        double mean, samples; /* of all hosts, the last thousand or so */
+    } peers[SHARD__PRESSURES];
 };
 
 /* What of a task the columns are made of. */

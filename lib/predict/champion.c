@@ -166,21 +166,26 @@ static void judge(shard_champion *champion)
                (long long)watch->observed);
 }
 
-static void observe(void *self, const struct shard_observation *observation)
+static void watch_model(shard_champion *champion, const struct shard_observation *observation)
 {
-    shard_champion *champion = self;
     double p[2] = {NAN, NAN};
     struct shard_matrix row = {.values = observation->row, .rows = 1};
     struct shard_forecasts ret = {.p_fail = &p[1]};
     int32_t columns = champion->schema->feature_count;
-    if (champion->asked.port == NULL || isnan(observation->failed))
-        return;
     /* Without memory this attempt does not count. */
     if (champion->prior.port->predict(champion->prior.self, &row, columns, &ret) < 0 ||
         ask_model(champion, &row, columns, &p[0]) < 0 || isnan(p[0]) || isnan(p[1]))
         return;
     add(&champion->watch, p, observation->failed);
     judge(champion);
+}
+
+static void observe(void *self, const struct shard_observation *observation)
+{
+    shard_champion *champion = self;
+    if (champion->asked.port != NULL && !isnan(observation->failed))
+        watch_model(champion, observation);
+    champion->prior.port->observe(champion->prior.self, observation);
 }
 
 /* ---- models ---- */

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The prior: a forecast from the rates that a history keeps, without any training. On the scale of log-odds, so that
- * what a kind and what a host add to each other stays a probability; contributions are what each step changes.
+ * The prior: a forecast from the rates that a history keeps and from pressure that hosts are under, without any
+ * training. On the scale of log-odds, so that what a kind and what a host add to each other stays a probability;
+ * contributions are what each step changes. What pressure stands for is guessed at first, and learnt as attempts end.
  */
 
 #include <math.h>
@@ -11,10 +12,16 @@
 
 #include "base/error.h"
 #include "history/history.h"
+#include "signs.h"
 
 /* As so many attempts counts what a rate is shrunk to; and what is taken of everything before anything was seen. */
 enum { BEHIND = 3, BEHIND_ALL = 10 };
 static const double first_guess = 0.02;
+/* Log-odds for each share of the time that tasks stall for CPU, memory and I/O beyond what they do on other hosts,
+   before anything was seen; and how sure that is. What is beyond the usual counts as so many attempts. */
+static const double first_weights[SHARD__SIGNS] = {6, 20, 18};
+static const double first_deviation = 10;
+enum { SIGNS_ATTEMPTS = 16 };
 
 /* The columns that are read, each with its place in the schema and in its group's rows; -1: it has none. */
 struct column {
@@ -26,6 +33,7 @@ struct prior {
     struct shard_schema schema;
     struct column columns[SHARD__F_COUNT];
     int32_t group_columns[3];
+    struct shard__signs signs;
 };
 
 /* A side's rows as they were set. */
@@ -86,16 +94,32 @@ static double host_margin(const struct row *row, double everything, int is_recen
 }
 
 /* Steps of a forecast, in the order in which they are added up. */
-enum step { ALL, KIND, HOST, RECENT, PAIR, TASK, STEPS };
+enum step { ALL, KIND, HOST, RECENT, FIRST_SIGN, PAIR = FIRST_SIGN + SHARD__SIGNS, TASK, STEPS };
 
 /* What each step stands for in contributions. */
 static const enum shard__feature step_columns[STEPS] = {
-    SHARD__F_ALL_FAILURE_RATE,         SHARD__F_KIND_FAILURE_RATE, SHARD__F_HOST_FAILURE_RATE,
-    SHARD__F_HOST_RECENT_FAILURE_RATE, SHARD__F_PAIR_FAILURE_RATE, SHARD__F_TASK_FAILURES,
+    SHARD__F_ALL_FAILURE_RATE,
+    SHARD__F_KIND_FAILURE_RATE,
+    SHARD__F_HOST_FAILURE_RATE,
+    SHARD__F_HOST_RECENT_FAILURE_RATE,
+    SHARD__F_HOST_CPU_PRESSURE_OVER_PEERS,
+    SHARD__F_HOST_MEMORY_PRESSURE_OVER_PEERS,
+    SHARD__F_HOST_IO_PRESSURE_OVER_PEERS,
+    SHARD__F_PAIR_FAILURE_RATE,
+    SHARD__F_TASK_FAILURES,
 };
 
-static double margins(const struct row *row, double *ret_steps)
+static void read_signs(const struct row *row, double *ret_values)
 {
+    for (int i = 0; i < SHARD__SIGNS; i++)
+        ret_values[i] = get_or(row, step_columns[FIRST_SIGN + i], 0);
+}
+
+/* The probability, with what `signs` adds to each step of its own; NULL: without them. */
+static double margins(const struct row *row, const struct shard__signs *signs, double *ret_steps)
+{
+    double values[SHARD__SIGNS];
+    read_signs(row, values);
     double everything =
         clamp(shrink(get(row, SHARD__F_ALL_FAILURE_RATE), get(row, SHARD__F_ALL_EVIDENCE), first_guess, BEHIND_ALL));
     double kind =
@@ -103,6 +127,10 @@ static double margins(const struct row *row, double *ret_steps)
     double host = host_margin(row, everything, 0, 0);
     double recent = host_margin(row, everything, 1, host);
     double margin = logit(kind) + recent;
+    for (int i = 0; i < SHARD__SIGNS; i++) {
+        ret_steps[FIRST_SIGN + i] = signs == NULL ? 0 : signs->mean[i] * values[i];
+        margin += ret_steps[FIRST_SIGN + i];
+    }
     double here = 1 / (1 + exp(-margin));
     double pair = shrink(get(row, SHARD__F_PAIR_FAILURE_RATE), get(row, SHARD__F_PAIR_EVIDENCE), here, BEHIND);
     /* What failed before fails again more often, wherever: its own attempts are a rate too. */
@@ -117,12 +145,13 @@ static double margins(const struct row *row, double *ret_steps)
     return clamp(task);
 }
 
-/* What is known of the pair itself, and what its kind and host, the lesser of them, stand for. */
+/* What is known of the pair itself, what its kind and host, the lesser of them, stand for, and the host's pressure. */
 static double evidence(const struct row *row)
 {
+    double pressure = isfinite(get(row, SHARD__F_HOST_IO_PRESSURE_OVER_PEERS)) ? SIGNS_ATTEMPTS : 0;
     double kind = get_or(row, SHARD__F_KIND_EVIDENCE, 0), host = get_or(row, SHARD__F_HOST_EVIDENCE, 0);
     double both = kind < host ? kind : host;
-    return get_or(row, SHARD__F_PAIR_EVIDENCE, 0) + BEHIND * both / (both + BEHIND);
+    return get_or(row, SHARD__F_PAIR_EVIDENCE, 0) + BEHIND * both / (both + BEHIND) + pressure;
 }
 
 static double seconds(const struct row *row)
@@ -141,7 +170,7 @@ static void forecast(const struct row *row, int64_t at, const struct shard_forec
 {
     double steps[STEPS];
     if (ret->p_fail != NULL)
-        ret->p_fail[at] = margins(row, steps);
+        ret->p_fail[at] = margins(row, &row->prior->signs, steps);
     if (ret->evidence != NULL)
         ret->evidence[at] = evidence(row);
     if (ret->seconds == NULL)
@@ -173,13 +202,25 @@ static int contributions(void *self, const float *values, int32_t columns, doubl
     double steps[STEPS];
     for (int32_t i = 0; i <= columns; i++)
         ret_contributions[i] = 0;
-    margins(&row, steps);
+    margins(&row, &prior->signs, steps);
     ret_contributions[columns] = logit(first_guess);
     for (int i = 0; i < STEPS; i++) {
         int32_t at = prior->columns[step_columns[i]].at;
         ret_contributions[at >= 0 ? at : columns] += steps[i];
     }
     return 0;
+}
+
+static void observe(void *self, const struct shard_observation *observation)
+{
+    struct prior *prior = self;
+    const float *values = observation->row;
+    struct row row = {prior, {values, values, values}, 1};
+    double steps[STEPS], signs[SHARD__SIGNS];
+    if (isnan(observation->failed))
+        return;
+    read_signs(&row, signs);
+    shard__signs_learn(&prior->signs, signs, logit(margins(&row, NULL, steps)), observation->failed);
 }
 
 static int block_set(void *self, void *block, int32_t first, const struct shard_matrix *rows)
@@ -272,6 +313,7 @@ static const struct shard_predictor port = {
     .block_free = block_free,
     .predict_pairs = predict_pairs,
     .contributions = contributions,
+    .observe = observe,
     .destroy = destroy,
 };
 
@@ -301,6 +343,7 @@ int shard_prior_predictor(shard_context *context, const struct shard_schema *sch
     prior->context = context;
     shard__take_struct(&prior->schema, sizeof(prior->schema), schema, "schema");
     find_columns(prior);
+    shard__signs_init(&prior->signs, first_weights, first_deviation);
     *ret_predictor = (struct shard_predictor_handle){&port, prior};
     return 0;
 }

@@ -219,6 +219,34 @@ START_TEST(what_was_cancelled_or_preempted_is_nobodys_failure_and_no_success)
 }
 END_TEST
 
+START_TEST(pressure_is_told_against_that_of_all_hosts)
+{
+    float values[SHARD__HOST_FEATURES];
+    const float *over = values + (SHARD__F_HOST_CPU_PRESSURE_OVER_PEERS - SHARD__F_HOST_BEGIN);
+    begin();
+    shard__features_host(&history, &cluster, 0, 0, 0, values);
+    for (int i = 0; i < SHARD__PRESSURES; i++)
+        ck_assert(isnan(over[i]));
+    /* Both stall for CPU half of the time, as all do; the second for I/O, alone. */
+    for (int64_t second = 0; second < 60; second++)
+        for (int host = 0; host < 2; host++) {
+            struct shard_sample sample = {.struct_size = sizeof(sample),
+                                          .time_ns = second * second_ns,
+                                          .cpu_pressure = 0.5,
+                                          .memory_pressure = NAN,
+                                          .io_pressure = host == 1 ? 0.4 : 0};
+            shard__history_sample(&history, host, &sample);
+        }
+    shard__features_host(&history, &cluster, 1, 60 * second_ns, 60 * second_ns, values);
+    check_close((double)over[0], 0);
+    ck_assert(isnan(over[1]));
+    check_close((double)over[2], 0.2);
+    shard__features_host(&history, &cluster, 0, 60 * second_ns, 60 * second_ns, values);
+    check_close((double)over[2], -0.2);
+    end();
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("history");
@@ -230,6 +258,7 @@ int main(void)
     tcase_add_test(tcase, a_sick_host_is_forecast_apart_and_a_poisoned_kind_is_not_its_fault);
     tcase_add_test(tcase, what_is_long_ago_counts_less_and_weights_do_not_overflow);
     tcase_add_test(tcase, what_was_cancelled_or_preempted_is_nobodys_failure_and_no_success);
+    tcase_add_test(tcase, pressure_is_told_against_that_of_all_hosts);
     suite_add_tcase(suite, tcase);
     return suite_run(suite);
 }
