@@ -38,6 +38,7 @@ int catalog_open(struct catalog *catalog, shard_context *context, const struct r
 {
     if (options->catalog == NULL)
         return CLI_DONE;
+    catalog->context = context;
     char *url = need_copy(options->catalog);
     char *branch = strrchr(url, '#');
     if (branch != NULL)
@@ -48,7 +49,8 @@ int catalog_open(struct catalog *catalog, shard_context *context, const struct r
                                                 .url = url,
                                                 .branch = branch,
                                                 .ssh_key_file = options->catalog_key,
-                                                .https_token_file = options->catalog_token};
+                                                .https_token_file = options->catalog_token,
+                                                .sync_seconds = options->catalog_seconds};
     int status = shard_catalog_open(context, &config, &catalog->handle);
     free(path);
     free(url);
@@ -82,6 +84,7 @@ int catalog_load(struct catalog *catalog, shard_context *context, struct run_opt
         return code;
     }
     keep_commit(options, report.commit);
+    options->catalog_is_pinned = revision[0] != '\0';
     return CLI_DONE;
 }
 
@@ -99,17 +102,54 @@ int catalog_publish(struct catalog *catalog, const shard_workflow *workflow, str
     return CLI_DONE;
 }
 
-static void tell_changes(struct catalog *catalog)
+/* Takes over what the catalog says of a task. One that has ended is left in peace. */
+static void amend(struct catalog *catalog, const shard_workflow *workflow, shard_task_id of, const char *commit)
+{
+    struct show *show = catalog->show;
+    struct shard_task_info info = {.struct_size = sizeof info};
+    if (shard_workflow_task(workflow, of, &info) < 0)
+        return;
+    shard_task_id task = shard_workflow_find_task(show->workflow, info.name);
+    int status = task < 0 ? task : shard_engine_amend(catalog->engine, show->run, task, &info, commit);
+    if (status == 1)
+        show_line(show, "task '%s' is amended by catalog commit %.12s", info.name, commit);
+    else if (status < 0 && status != SHARD_ENOENT && status != SHARD_ESTATE)
+        cli_library_error("an amendment of the catalog");
+}
+
+static void take_changes(struct catalog *catalog)
 {
     struct shard_catalog_change change = {.struct_size = sizeof change};
     while (shard_catalog_next_change(catalog->handle, &change) == 1) {
+        if (catalog->show->options->catalog_is_pinned)
+            continue;
         if (change.code < 0)
-            cli_warning("the catalog has a task that is none any more: %s", change.message);
+            show_line(catalog->show,
+                      "warning: the catalog has a task that is none any more, so what was known of it holds: %s",
+                      change.message);
         else
-            cli_warning(
-                "'%s' was changed in the catalog (%.12s); this run goes on with the revision that it began with",
-                change.path, change.commit);
+            amend(catalog, change.workflow, 0, change.commit);
     }
+}
+
+/* The branch as it is here; what the remote has beyond it comes as changes. */
+static void catch_up(struct catalog *catalog)
+{
+    const struct shard_catalog_request request = {.struct_size = sizeof request, .keep_rest = 1};
+    struct shard_catalog_report report = {.struct_size = sizeof report};
+    struct shard_workflow_info whole = {.struct_size = sizeof whole};
+    shard_workflow *workflow = NULL;
+    if (shard_catalog_load(catalog->handle, &request, &report, &workflow) < 0) {
+        show_line(catalog->show, "warning: the catalog cannot be loaded, so what was known of tasks holds");
+        return;
+    }
+    shard_workflow_describe(workflow, &whole);
+    for (shard_task_id i = 0; !catalog->show->options->catalog_is_pinned && i < whole.task_count; i++)
+        amend(catalog, workflow, i, report.commit);
+    shard_workflow_unref(workflow);
+    if (report.problems != NULL)
+        show_line(catalog->show, "warning: the catalog has %d bad files:\n%s", report.bad, report.problems);
+    shard_free(catalog->context, report.problems);
 }
 
 static void on_catalog(uv_poll_t *poll, int status, int events)
@@ -119,19 +159,24 @@ static void on_catalog(uv_poll_t *poll, int status, int events)
     (void)events;
     if (shard_catalog_step(catalog->handle) < 0)
         cli_library_error("catalog");
-    tell_changes(catalog);
+    take_changes(catalog);
 }
 
-int catalog_watch(struct catalog *catalog, uv_loop_t *loop)
+int catalog_watch(struct catalog *catalog, uv_loop_t *loop, shard_engine *engine, struct show *show, bool is_resumed)
 {
     if (catalog->handle == NULL)
-        return 0;
+        return CLI_DONE;
+    catalog->engine = engine;
+    catalog->show = show;
+    if (is_resumed)
+        catch_up(catalog);
     int status = uv_poll_init(loop, &catalog->poll, shard_catalog_fd(catalog->handle));
-    if (status < 0)
-        return status;
-    catalog->poll.data = catalog;
-    catalog->is_watched = true;
-    return uv_poll_start(&catalog->poll, UV_READABLE, on_catalog);
+    if (status == 0) {
+        catalog->poll.data = catalog;
+        catalog->is_watched = true;
+        status = uv_poll_start(&catalog->poll, UV_READABLE, on_catalog);
+    }
+    return status < 0 ? cli_error(CLI_ENVIRONMENT, "the event loop does not work: %s", uv_strerror(status)) : CLI_DONE;
 }
 
 void catalog_unwatch(struct catalog *catalog)

@@ -15,9 +15,13 @@
 #include <shard/engine.h>
 
 #include "run_options.h"
+#include "show.h"
 
 struct catalog {
     shard_catalog *handle; /* NULL: none */
+    shard_context *context;
+    shard_engine *engine; /* with the run whose tasks the catalog amends; of watch */
+    struct show *show;
     uv_poll_t poll;
     bool is_watched;
 };
@@ -35,8 +39,9 @@ int catalog_load(struct catalog *catalog, shard_context *context, struct run_opt
 /* Publishes the workflow that is about to run. Returns 0 or an exit code, told; sets options->catalog_commit. */
 int catalog_publish(struct catalog *catalog, const shard_workflow *workflow, struct run_options *options);
 
-/* Works in the background of a loop, until unwatch. */
-int catalog_watch(struct catalog *catalog, uv_loop_t *loop);
+/* Works in the background of a loop, until unwatch, for a run that has started. What was amended while nobody looked
+   (`is_resumed`) is told to the engine at once, what is amended later as it comes. Returns 0 or an exit code, told. */
+int catalog_watch(struct catalog *catalog, uv_loop_t *loop, shard_engine *engine, struct show *show, bool is_resumed);
 void catalog_unwatch(struct catalog *catalog);
 
 /* Keeps what an event of the engine says was decided. */

@@ -58,7 +58,8 @@ static void print_record(const struct shard_run_image *image, const struct shard
     if (localtime_r(&seconds, &local) != NULL)
         strftime(when, sizeof when, "%H:%M:%S", &local);
     shard_record_text(record, name, image_host_name(image, record->host), text, sizeof text);
-    printf("%s.%03d  %s\n", when, (int)(record->time_ns / 1000000 % 1000), text);
+    printf("%s.%03d  %s", when, (int)(record->time_ns / 1000000 % 1000), text);
+    image_print_commit(image, record);
 }
 
 static int print_story(const struct shard_run_image *image, shard_task_id task, const char *name)
@@ -66,7 +67,7 @@ static int print_story(const struct shard_run_image *image, shard_task_id task, 
     int told = 0;
     for (int64_t i = 0; i < image->record_count; i++) {
         const struct shard_record *record = &image->records[i];
-        if (record->type != SHARD_RECORD_TASK || record->task != task)
+        if (!image_is_of_task(record) || record->task != task)
             continue;
         print_record(image, record, name);
         told++;

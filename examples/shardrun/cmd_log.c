@@ -75,6 +75,10 @@ static void print_json(const struct shard_run_image *image, const struct shard_r
         json_pack("{s:f,s:s,s:I,s:s,s:i,s:s?,s:s,s:s,s:s}", "time", (double)record->time_ns / 1e9, "run", image->name,
                   "seq", (json_int_t)record->seq, "task", name, "attempt", (int)record->attempt, "host", host, "from",
                   shard_task_state_text(record->from), "to", shard_task_state_text(record->to), "text", text);
+    const char *commit;
+    int length = image_commit(image, record->revision, &commit);
+    if (length > 0)
+        json_object_set_new(object, "catalog_commit", json_stringn(commit, (size_t)length));
     if (record->outcome != SHARD_OUTCOME_NONE)
         json_object_set_new(object, "outcome", json_string(shard_outcome_text(record->outcome)));
     if (record->reason != SHARD_REASON_NONE)
@@ -97,7 +101,9 @@ static void print_record(const struct shard_run_image *image, const struct shard
     if (json)
         print_json(image, record, name, text);
     else
-        printf("%s.%03d  %s\n", when, (int)(record->time_ns / 1000000 % 1000), text);
+        printf("%s.%03d  %s", when, (int)(record->time_ns / 1000000 % 1000), text);
+    if (!json)
+        image_print_commit(image, record);
     free(name);
 }
 
@@ -133,7 +139,7 @@ static void log_run(const struct store_reader *reader, const struct shard_run_im
         printf("run %s\n", image->name);
     for (int64_t i = 0; i < image->record_count; i++) {
         const struct shard_record *record = &image->records[i];
-        if (record->type != SHARD_RECORD_TASK || !is_of(image, record->task, task))
+        if (!image_is_of_task(record) || !is_of(image, record->task, task))
             continue;
         print_record(image, record, log->json);
         told++;

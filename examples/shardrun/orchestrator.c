@@ -190,7 +190,8 @@ int orchestrator_begin(struct orchestrator *orchestrator, shard_workflow *workfl
     struct shard_run_spec spec = {.struct_size = sizeof spec,
                                   .name = orchestrator->options->run,
                                   .keep_going = orchestrator->options->keep_going,
-                                  .stand_by = orchestrator->options->wait};
+                                  .stand_by = orchestrator->options->wait,
+                                  .catalog_commit = orchestrator->options->catalog_commit};
     orchestrator->resumed = workflow == NULL;
     orchestrator->run = workflow != NULL ? shard_engine_submit(orchestrator->engine, workflow, &spec)
                                          : shard_engine_resume(orchestrator->engine, &spec);

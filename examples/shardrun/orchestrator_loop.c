@@ -24,6 +24,8 @@ static void on_run_started(struct orchestrator *orchestrator)
     tally_begin(&orchestrator->show.tally, orchestrator->engine, orchestrator->run, info.workflow);
     if (orchestrator->resumed)
         orchestrator_find_lost(orchestrator);
+    (void)catalog_watch(&orchestrator->catalog, &orchestrator->loop, orchestrator->engine, &orchestrator->show,
+                        orchestrator->resumed);
 }
 
 static double seconds_since_begin(const struct orchestrator *orchestrator)
@@ -153,8 +155,6 @@ static int watch(struct orchestrator *orchestrator)
         orchestrator->engine_poll.data = orchestrator;
         status = uv_poll_start(&orchestrator->engine_poll, UV_READABLE, on_engine);
     }
-    if (status == 0)
-        status = catalog_watch(&orchestrator->catalog, loop);
     for (int i = 0; i < 3; i++) {
         uv_signal_init(loop, &orchestrator->signals[i]);
         orchestrator->signals[i].data = orchestrator;

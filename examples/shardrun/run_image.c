@@ -4,6 +4,7 @@
  */
 #include "run_image.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -55,4 +56,26 @@ shard_task_id image_find_task(const struct shard_run_image *image, const char *w
 const char *image_host_name(const struct shard_run_image *image, shard_host_id host)
 {
     return host >= 0 && host < image->host_count && image->hosts[host] != NULL ? image->hosts[host] : NULL;
+}
+
+int image_commit(const struct shard_run_image *image, int32_t revision, const char **ret_commit)
+{
+    *ret_commit = revision > 0 && revision < image->revision_count && image->revisions[revision] != NULL
+                      ? image->revisions[revision]
+                      : "";
+    return (int)strcspn(*ret_commit, "\n");
+}
+
+void image_print_commit(const struct shard_run_image *image, const struct shard_record *record)
+{
+    const char *commit;
+    int length = record->type == SHARD_RECORD_TASK ? image_commit(image, record->revision, &commit) : 0;
+    if (length > 0)
+        printf("; catalog commit %.*s", length < 12 ? length : 12, commit);
+    putchar('\n');
+}
+
+bool image_is_of_task(const struct shard_record *record)
+{
+    return record->type == SHARD_RECORD_TASK || (record->type == SHARD_RECORD_REVISION && record->task >= 0);
 }

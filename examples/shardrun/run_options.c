@@ -35,7 +35,8 @@ enum {
     OPTION_WAIT,
     OPTION_CATALOG,
     OPTION_CATALOG_KEY,
-    OPTION_CATALOG_TOKEN
+    OPTION_CATALOG_TOKEN,
+    OPTION_CATALOG_INTERVAL
 };
 
 static const struct argp_option option_table[] = {
@@ -76,6 +77,7 @@ static const struct argp_option option_table[] = {
      0},
     {"catalog-key", OPTION_CATALOG_KEY, "FILE", 0, "private key for ssh (default: the agent's keys)", 0},
     {"catalog-token", OPTION_CATALOG_TOKEN, "FILE", 0, "its first line is the password for https", 0},
+    {"catalog-interval", OPTION_CATALOG_INTERVAL, "SECONDS", 0, "between looks at its remote (default 30)", 0},
     {"run", OPTION_RUN, "NAME", 0, "name of the run; default: the workflow's and a suffix", 0},
     {"lease", OPTION_LEASE, "SECONDS", 0, "how long a run is held without a sign of life (default 15)", 0},
     {"wait", OPTION_WAIT, NULL, 0, "of resume: stand by while another process holds the run, and take over", 0},
@@ -138,6 +140,9 @@ static error_t parse_numbers(int key, char *argument, struct argp_state *state, 
         return 0;
     case OPTION_LEASE:
         options->lease_seconds = cli_number(state, "lease", argument, 1, 86400);
+        return 0;
+    case OPTION_CATALOG_INTERVAL:
+        options->catalog_seconds = cli_number(state, "catalog-interval", argument, 0.1, 86400);
         return 0;
     case OPTION_GRACE:
         options->kill_grace_seconds = cli_number(state, "kill-grace", argument, 0, 86400);

@@ -43,7 +43,8 @@ struct run_options {
     char *inputs;           /* absolute directory that names of inputs are relative to */
     char *report;           /* NULL: beside the run */
     char *catalog;          /* URL[#BRANCH]; NULL: none */
-    char *catalog_commit;   /* that the run's attempts run under */
+    char *catalog_commit;   /* that the run begins with */
+    bool catalog_is_pinned; /* by FILE's revision: what changes later is of no matter */
     struct strings mounts;  /* SOURCE[:TARGET][:ro] */
     bool replay;
     bool keep_going;
@@ -54,6 +55,7 @@ struct run_options {
     double replay_scale;
     double replay_memory_scale;
     double lease_seconds;
+    double catalog_seconds; /* between looks at the catalog's remote; 0: the library's default */
     double kill_grace_seconds;
     int64_t max_output_bytes;
     int32_t monitor_interval_ms;

@@ -26,15 +26,16 @@ int run_options_save(const struct run_options *options, const char *path, char *
     for (int i = 0; i < SHARD_OUTCOME_COUNT; i++)
         json_array_append_new(retries, json_integer(options->retries[i]));
     json_t *object = json_pack(
-        "{s:i,s:s,s:I,s:s,s:s,s:b,s:b,s:b,s:b,s:b,s:b,s:f,s:f,s:f,s:f,s:I,s:i,s:I,s:o,s:o,s:o}", "version",
+        "{s:i,s:s,s:I,s:s,s:s,s:b,s:b,s:b,s:b,s:b,s:b,s:b,s:f,s:f,s:f,s:f,s:f,s:I,s:i,s:I,s:o,s:o,s:o}", "version",
         FILE_VERSION, "run", options->run, "created_ns", (json_int_t)options->created_ns, "policy", options->policy,
         "executor", options->executor == EXECUTOR_PROCESS ? "process" : "container", "replay", options->replay,
         "keep_going", options->keep_going, "network", options->network, "no_cgroup", options->no_cgroup, "no_report",
-        options->no_report, "no_learning", options->no_learning, "replay_scale", options->replay_scale,
-        "replay_memory_scale", options->replay_memory_scale, "lease_seconds", options->lease_seconds,
-        "kill_grace_seconds", options->kill_grace_seconds, "max_output_bytes", (json_int_t)options->max_output_bytes,
-        "monitor_interval_ms", (int)options->monitor_interval_ms, "seed", (json_int_t)options->seed, "mounts", mounts,
-        "retries", retries, "hosts", host_list_to_json(&options->hosts));
+        options->no_report, "no_learning", options->no_learning, "catalog_is_pinned", options->catalog_is_pinned,
+        "catalog_seconds", options->catalog_seconds, "replay_scale", options->replay_scale, "replay_memory_scale",
+        options->replay_memory_scale, "lease_seconds", options->lease_seconds, "kill_grace_seconds",
+        options->kill_grace_seconds, "max_output_bytes", (json_int_t)options->max_output_bytes, "monitor_interval_ms",
+        (int)options->monitor_interval_ms, "seed", (json_int_t)options->seed, "mounts", mounts, "retries", retries,
+        "hosts", host_list_to_json(&options->hosts));
     set_text(object, "runtime", options->runtime);
     set_text(object, "rootfs", options->rootfs);
     set_text(object, "inputs", options->inputs);
@@ -107,6 +108,7 @@ static int take_all(const json_t *object, const char *path, struct run_options *
     take_number(object, "replay_scale", &options->replay_scale);
     take_number(object, "replay_memory_scale", &options->replay_memory_scale);
     take_number(object, "lease_seconds", &options->lease_seconds);
+    take_number(object, "catalog_seconds", &options->catalog_seconds);
     take_number(object, "kill_grace_seconds", &options->kill_grace_seconds);
     take_text(object, "policy", &options->policy);
     take_text(object, "runtime", &options->runtime);
@@ -115,6 +117,7 @@ static int take_all(const json_t *object, const char *path, struct run_options *
     take_text(object, "report", &options->report);
     take_text(object, "catalog", &options->catalog);
     take_text(object, "catalog_commit", &options->catalog_commit);
+    options->catalog_is_pinned = json_is_true(json_object_get(object, "catalog_is_pinned"));
     take_flags(object, options);
     take_lists(object, options);
     return 0;

@@ -212,6 +212,7 @@ struct shard_run_spec {
     int32_t wait_for_hosts; /* non-zero: a task that no host can hold waits for one that joins */
     int32_t priority;       /* of the run among the runs of the engine; larger goes first */
     int32_t stand_by;       /* resume, non-zero: wait for the lease as long as it takes; 0: twice lease_seconds */
+    const char *catalog_commit; /* submit: of the catalog, that the workflow is of, in hex; NULL: none */
 };
 
 /**
@@ -277,6 +278,22 @@ SHARD_API int shard_engine_split(shard_engine *engine, shard_run_id run, shard_t
 SHARD_API int shard_engine_adjust(shard_engine *engine, shard_run_id run, shard_task_id task);
 
 /**
+ * Amends what is known of a task, as a commit of the catalog says: the first of shard_catalog_next_change()'s workflow,
+ * or a task of a revision that was loaded anew. `task` is one of the workflow's own.
+ *
+ * Of `info`, this takes cpu_millicores, memory_bytes, disk_bytes, expected_seconds and failure_cost_seconds, for the
+ * attempts that start from now on, those of its subtasks included; what runs goes on as it began, and a task whose
+ * inputs are on their way is placed anew. More that was asked for after a failure is still asked for. Ranks stay those
+ * of the sealed workflow. The amendment is a record of the run, with its commit, and comes back with a resume.
+ *
+ * Returns 1, or 0 when all of that was known.
+ * Errors: SHARD_ENOENT, SHARD_ESTATE (the task has ended), SHARD_EINVAL (commit, or which value), SHARD_ENOMEM,
+ * SHARD_EVERSION.
+ */
+SHARD_API int shard_engine_amend(shard_engine *engine, shard_run_id run, shard_task_id task,
+                                 const struct shard_task_info *info, const char *commit);
+
+/**
  * Says where data without a producer lies. Before any such call it is on volume 0 and, if no other volume was told,
  * taken to be on every volume.
  *
@@ -310,6 +327,7 @@ struct shard_run_info {
     int64_t started_ns; /* monotonic */
     int64_t ended_ns;   /* 0: not yet */
     size_t memory_bytes;
+    const char *catalog_commit; /* the last that mattered; NULL: none. Lives until the next amendment */
 };
 
 /**

@@ -105,10 +105,11 @@ enum shard_reason_code {
     SHARD_REASON_REPLICA_FIRST = 39, /* cancelled: its replica was done first */
     SHARD_REASON_REPLICA_RUNS = 40,  /* not tried again: its replica goes on */
     SHARD_REASON_FORECAST_BETTER = 41, /* start: value: probability of failure where it was, limit: the threshold */
-    SHARD_REASON_MORE_DISK = 42        /* escalate: value: bytes asked for now, limit: before */
+    SHARD_REASON_MORE_DISK = 42,       /* escalate: value: bytes asked for now, limit: before */
+    SHARD_REASON_AMENDED = 43          /* it had a host, and is placed anew: what is known of it was amended */
 };
 /* The last of them. It grows with the library. */
-enum { SHARD_REASON_LAST = SHARD_REASON_MORE_DISK };
+enum { SHARD_REASON_LAST = SHARD_REASON_AMENDED };
 
 /**
  * Names of the values above, as they stand in events and reports: "out_of_memory", "running", "start".
@@ -124,7 +125,10 @@ SHARD_API const char *shard_reason_text(int reason);
 enum shard_record_type {
     SHARD_RECORD_TASK = 0, /* a transition of `task` */
     SHARD_RECORD_HOST = 1, /* `host` joined this run's history: its name is `detail`, its state `to` */
-    SHARD_RECORD_RUN = 2   /* the run's state changed to `to` (enum shard_run_state) */
+    SHARD_RECORD_RUN = 2,  /* the run's state changed to `to` (enum shard_run_state) */
+    /* `revision` of the catalog holds from here on: `detail` is its commit; where it amended `task`, there is a second
+       line, the native format's JSON of what is known of it now. Without one, `task` is -1. */
+    SHARD_RECORD_REVISION = 3
 };
 
 /**
@@ -158,6 +162,7 @@ struct shard_record {
     int64_t memory_bytes; /* asked for by this attempt; 0: not known */
     const char *detail;   /* UTF-8 text: an error message, a host's name; NULL: none */
     int32_t detail_bytes; /* without a NUL */
+    int32_t revision;     /* of a start: the SHARD_RECORD_REVISION that held, from 1; 0: the run has no catalog */
 };
 
 /** States of a run. Values are frozen. */

@@ -104,7 +104,9 @@ struct shard_run_image {
     struct shard_record *records; /* history, oldest first, with details; only when asked for */
     int64_t record_count;
     void (*release)(struct shard_run_image *image);
-    void *self; /* of release */
+    void *self;       /* of release */
+    char **revisions; /* details of SHARD_RECORD_REVISION by number; NULL where none was recorded, as at 0 */
+    int32_t revision_count;
 };
 
 /**

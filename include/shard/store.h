@@ -25,7 +25,8 @@
  *     lease and may be alive. A lease ends by `release`, by its time, or when the store knows that its owner is dead.
  *     The same owner, by name and through the same handle, may take it again at any time.
  *  6. `load` shows only what is durable, and all that was answered.
- *  7. A host id keeps the name of its first SHARD_RECORD_HOST; another name is SHARD_ECONFLICT.
+ *  7. A host id keeps the name of its first SHARD_RECORD_HOST; another name is SHARD_ECONFLICT. A revision keeps the
+ *     detail of its SHARD_RECORD_REVISION likewise.
  */
 
 #include <stddef.h>

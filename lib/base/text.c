@@ -92,6 +92,7 @@ const char *shard_reason_text(int reason)
         [SHARD_REASON_REPLICA_RUNS] = "its replica goes on",
         [SHARD_REASON_FORECAST_BETTER] = "less likely to fail than where it was",
         [SHARD_REASON_MORE_DISK] = "asks for more disk",
+        [SHARD_REASON_AMENDED] = "amended in the catalog",
     };
     return PICK(texts, reason);
 }

@@ -122,6 +122,8 @@ shard_run_id shard_engine_submit(shard_engine *engine, shard_workflow *workflow,
         status = new_run(engine, &spec, &run);
     if (status == 0)
         status = shard__run_begin(run, workflow);
+    if (status == 0 && spec.catalog_commit != NULL)
+        status = shard__run_begin_revision(run, spec.catalog_commit);
     if (status < 0) {
         shard__run_free(run);
         return status;
@@ -284,6 +286,24 @@ int shard_engine_adjust(shard_engine *engine, shard_run_id run, shard_task_id ta
         return status;
     shard__run_set_time(member->run, shard__now_ns(engine->context), shard__wall_ns(engine->context));
     status = shard__run_adjust(member->run, task, engine->adjust_threshold);
+    shard_engine_wake(engine);
+    return status;
+}
+
+int shard_engine_amend(shard_engine *engine, shard_run_id run, shard_task_id task, const struct shard_task_info *given,
+                       const char *commit)
+{
+    struct shard__member *member = active_member(engine, run);
+    if (member == NULL)
+        return error_code();
+    struct shard_task_info info;
+    int status = shard__take_struct(&info, sizeof(info), given, "task info");
+    if (status == 0 && (task < 0 || task >= member->run->workflow->task_count))
+        status = shard__fail(SHARD_ENOENT, "the workflow of run '%s' has no task %d", member->run->name, task);
+    if (status < 0)
+        return status;
+    shard__run_set_time(member->run, shard__now_ns(engine->context), shard__wall_ns(engine->context));
+    status = shard__run_amend(member->run, task, &info, commit);
     shard_engine_wake(engine);
     return status;
 }

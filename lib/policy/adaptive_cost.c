@@ -35,8 +35,7 @@ void shard__adaptive_weigh_task(struct shard__adaptive *policy, const struct sha
                                         .key = (uint64_t)(uint32_t)view->run_number << 31 | (uint64_t)(uint32_t)id,
                                         .asked = view->tasks->need(view->run, id)};
     shard__adaptive_weigh_need(policy, view, ret_task);
-    const struct shard__profile *profile = shard__workflow_profile(view->workflow, origin);
-    ret_task->failure_cost = profile->failure_cost_seconds;
+    ret_task->failure_cost = view->tasks->failure_cost_seconds(view->run, id);
     ret_task->seconds =
         shard__pace_seconds(&policy->pace, ret_task->kind, view->tasks->expected_seconds(view->run, id));
     /* What comes after it against what is left to do for all slots: the larger decides when the run ends. */

@@ -36,11 +36,9 @@ void shard__adaptive_learn_needs(struct shard__adaptive *policy, const struct sh
 void shard__adaptive_recall_needs(struct shard__adaptive *policy, const struct shard_view *view)
 {
     for (int32_t task = 0; task < view->tasks->count(view->run); task++) {
-        const struct shard__profile *profile =
-            shard__workflow_profile(view->workflow, view->tasks->origin(view->run, task));
         int64_t asked = view->tasks->need(view->run, task).memory_bytes;
         struct shard_task_view about = {.struct_size = sizeof(about)};
-        if (asked == profile->memory_bytes)
+        if (asked == view->tasks->told(view->run, task).memory_bytes)
             continue;
         view->tasks->describe(view->run, task, &about);
         if (about.state != SHARD_TASK_DONE)
@@ -54,15 +52,14 @@ void shard__adaptive_recall_needs(struct shard__adaptive *policy, const struct s
 void shard__adaptive_weigh_need(const struct shard__adaptive *policy, const struct shard_view *view,
                                 struct shard__weighed *task)
 {
-    const struct shard__profile *told =
-        shard__workflow_profile(view->workflow, view->tasks->origin(view->run, task->task));
+    const struct shard__need told = view->tasks->told(view->run, task->task);
     task->need = task->asked;
     if (task->kind >= policy->needs.kind_count)
         return;
     double size = size_of(view, task->task);
-    task->need.memory_bytes = shard__needs_ask(&policy->needs, SHARD__NEEDS_MEMORY, task->kind, size,
-                                               told->memory_bytes, task->asked.memory_bytes, task->failures > 0);
-    task->need.disk_bytes = shard__needs_ask(&policy->needs, SHARD__NEEDS_DISK, task->kind, size, told->disk_bytes,
+    task->need.memory_bytes = shard__needs_ask(&policy->needs, SHARD__NEEDS_MEMORY, task->kind, size, told.memory_bytes,
+                                               task->asked.memory_bytes, task->failures > 0);
+    task->need.disk_bytes = shard__needs_ask(&policy->needs, SHARD__NEEDS_DISK, task->kind, size, told.disk_bytes,
                                              task->asked.disk_bytes, task->failures > 0);
 }
 
@@ -74,9 +71,8 @@ static int64_t memory_of(const struct shard__host *host)
 
 int shard__adaptive_moderate_need(const struct shard_view *view, struct shard__weighed *task)
 {
-    const struct shard__profile *told =
-        shard__workflow_profile(view->workflow, view->tasks->origin(view->run, task->task));
-    struct shard__need least = {task->need.cpu_millicores, told->memory_bytes, told->disk_bytes};
+    const struct shard__need told = view->tasks->told(view->run, task->task);
+    struct shard__need least = {task->need.cpu_millicores, told.memory_bytes, told.disk_bytes};
     const struct shard__host *largest = NULL;
     for (int32_t i = 0; i < view->cluster->host_count; i++) {
         const struct shard__host *host = &view->cluster->hosts[i];

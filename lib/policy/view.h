@@ -27,12 +27,15 @@ struct shard__view_tasks {
     int32_t (*count)(const void *run);
     void (*describe)(const void *run, int32_t task, struct shard_task_view *ret_task);
     struct shard__need (*need)(const void *run, int32_t task);
+    /* What the workflow, or who amended it, says that the task needs, whatever was learned since. */
+    struct shard__need (*told)(const void *run, int32_t task);
     /* The workflow's task that this one is, or comes from by splitting. */
     int32_t (*origin)(const void *run, int32_t task);
     int32_t (*failures)(const void *run, int32_t task);
     int32_t (*last_host)(const void *run, int32_t task);
     /* Of the whole task or of a subtask's share of it, on a host of speed 1; NaN: not known. */
     double (*expected_seconds)(const void *run, int32_t task);
+    double (*failure_cost_seconds)(const void *run, int32_t task);
     double (*staging_seconds)(const void *run, int32_t task, int32_t host);
     double (*staging_bytes)(const void *run, int32_t task, int32_t host);
     /* Seconds until the first of what runs on a host is expected to end; NaN: not known. */

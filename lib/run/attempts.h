@@ -45,7 +45,8 @@ struct shard__attempt {
     uint8_t move_reason;         /* what the policy said of this, or of a split */
     float move_p_fail;
     float move_value, move_limit;
-    int32_t parts; /* of a split that is asked for, with the one that is kept; 0: none is */
+    int32_t revision; /* of the catalog, that it started under; 0: none, or not known */
+    int32_t parts;    /* of a split that is asked for, with the one that is kept; 0: none is */
 };
 
 struct shard__attempts {

@@ -109,6 +109,8 @@ static void say_attempt(const struct shard__run *run, struct shard__bytes *text,
     else
         shard__bytes_printf(text, " for %.1f s%s\n", (double)(run->now_ns - attempt->started_ns) / 1e9,
                             attempt->cancelled ? ", told to end" : "");
+    if (attempt != NULL && attempt->revision > 0)
+        shard__bytes_printf(text, "started under catalog commit %.12s\n", run->commits[attempt->revision - 1]);
     if (attempt != NULL && attempt->is_shrinking)
         shard__bytes_printf(text, "is asked to do only its first %lld units\n", (long long)attempt->units_kept);
     if (attempt != NULL && attempt->units_done > 0) {
@@ -130,6 +132,19 @@ static void say_failures(const struct shard__run *run, struct shard__bytes *text
         shard__bytes_printf(text, "asks for %lld bytes of memory\n", (long long)extra->memory_bytes);
     if (extra != NULL && extra->disk_bytes > 0)
         shard__bytes_printf(text, "asks for %lld bytes of disk\n", (long long)extra->disk_bytes);
+}
+
+static void say_amended(const struct shard__run *run, struct shard__bytes *text, int32_t task)
+{
+    const struct shard__amended *amended = shard__run_amended(run, task);
+    if (amended == NULL)
+        return;
+    shard__bytes_printf(text, "amended by catalog commit %.12s: ", run->commits[amended->revision - 1]);
+    if (!isnan(amended->expected_seconds))
+        shard__bytes_printf(text, "expected to take %g s, ", amended->expected_seconds);
+    shard__bytes_printf(text, "a failure costs %g s more, needs %lld millicores, %lld bytes of memory, %lld of disk\n",
+                        amended->failure_cost_seconds, (long long)amended->need.cpu_millicores,
+                        (long long)amended->need.memory_bytes, (long long)amended->need.disk_bytes);
 }
 
 static void say_state(const struct shard__run *run, struct shard__bytes *text, int32_t task)
@@ -180,6 +195,7 @@ int shard__run_explain(const struct shard__run *run, int32_t task, char **ret_te
     name_task(run, &text, task);
     shard__bytes_printf(&text, " is %s\n", shard_task_state_text(run->tasks[task].state));
     say_state(run, &text, task);
+    say_amended(run, &text, task);
     say_failures(run, &text, task);
     say_decision(run, &text, task);
     return shard__bytes_handout(&text, ret_text, NULL);

@@ -25,7 +25,8 @@ struct shard__extra *shard__run_make_extra(struct shard__run *run, int32_t task)
         shard__intmap_set(run->context, &run->extra_of, (uint64_t)task, run->extra_count) < 0)
         return NULL;
     extra = &run->extras[run->extra_count++];
-    *extra = (struct shard__extra){.parent = -1, .origin = task, .count = 1, .first_subtask = -1, .wanted_host = -1};
+    *extra = (struct shard__extra){
+        .parent = -1, .origin = task, .count = 1, .first_subtask = -1, .wanted_host = -1, .amended = -1};
     if (task < run->workflow->task_count)
         extra->unit_end = shard__workflow_units(run->workflow, task);
     run->tasks[task].has_extra = 1;
@@ -38,10 +39,17 @@ int32_t shard__run_origin(const struct shard__run *run, int32_t task)
     return extra == NULL ? task : extra->origin;
 }
 
+struct shard__need shard__run_told(const struct shard__run *run, int32_t task)
+{
+    const struct shard__amended *amended = shard__run_amended(run, task);
+    const struct shard__profile *profile = shard__workflow_profile(run->workflow, shard__run_origin(run, task));
+    return amended != NULL ? amended->need
+                           : (struct shard__need){profile->cpu_millicores, profile->memory_bytes, profile->disk_bytes};
+}
+
 struct shard__need shard__run_need(const struct shard__run *run, int32_t task)
 {
-    const struct shard__profile *profile = shard__workflow_profile(run->workflow, shard__run_origin(run, task));
-    struct shard__need need = {profile->cpu_millicores, profile->memory_bytes, profile->disk_bytes};
+    struct shard__need need = shard__run_told(run, task);
     const struct shard__extra *extra = shard__run_extra(run, task);
     if (extra != NULL && extra->memory_bytes > 0)
         need.memory_bytes = extra->memory_bytes;
@@ -106,6 +114,14 @@ static void describe(const void *self, int32_t task, struct shard_task_view *ret
     const struct shard__extra *extra = shard__run_extra(run, task);
     ret_task->info.struct_size = sizeof(ret_task->info);
     shard_workflow_task(run->workflow, shard__run_origin(run, task), &ret_task->info);
+    const struct shard__amended *amended = shard__run_amended(run, task);
+    if (amended != NULL) {
+        ret_task->info.cpu_millicores = amended->need.cpu_millicores;
+        ret_task->info.memory_bytes = amended->need.memory_bytes;
+        ret_task->info.disk_bytes = amended->need.disk_bytes;
+        ret_task->info.expected_seconds = amended->expected_seconds;
+        ret_task->info.failure_cost_seconds = amended->failure_cost_seconds;
+    }
     ret_task->state = (enum shard_task_state)hot->state;
     ret_task->host = hot->host;
     ret_task->attempt = (int32_t)hot->attempt;
@@ -134,6 +150,11 @@ static struct shard__need need(const void *self, int32_t task)
     return shard__run_need(self, task);
 }
 
+static struct shard__need told(const void *self, int32_t task)
+{
+    return shard__run_told(self, task);
+}
+
 static int32_t origin(const void *self, int32_t task)
 {
     return shard__run_origin(self, task);
@@ -158,10 +179,19 @@ static double expected_seconds(const void *self, int32_t task)
 {
     const struct shard__run *run = self;
     int32_t from = shard__run_origin(run, task);
-    double seconds = (double)run->workflow->expected_seconds[from];
+    const struct shard__amended *amended = shard__run_amended(run, task);
+    double seconds = amended != NULL ? amended->expected_seconds : (double)run->workflow->expected_seconds[from];
     int64_t begin, end, units = shard__workflow_units(run->workflow, from);
     shard__run_units(run, task, &begin, &end);
     return units > 1 ? seconds * (double)(end - begin) / (double)units : seconds;
+}
+
+static double failure_cost_seconds(const void *self, int32_t task)
+{
+    const struct shard__run *run = self;
+    const struct shard__amended *amended = shard__run_amended(run, task);
+    return amended != NULL ? amended->failure_cost_seconds
+                           : shard__workflow_profile(run->workflow, shard__run_origin(run, task))->failure_cost_seconds;
 }
 
 static double staging_seconds(const void *self, int32_t task, int32_t host)
@@ -223,10 +253,12 @@ const struct shard__view_tasks shard__run_view_tasks = {
     .count = count,
     .describe = describe,
     .need = need,
+    .told = told,
     .origin = origin,
     .failures = failures,
     .last_host = last_host,
     .expected_seconds = expected_seconds,
+    .failure_cost_seconds = failure_cost_seconds,
     .staging_seconds = staging_seconds,
     .staging_bytes = staging_bytes,
     .host_free_seconds = host_free_seconds,

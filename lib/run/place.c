@@ -24,6 +24,8 @@ int shard__run_make_ready(struct shard__run *run, int32_t task)
         return 0; /* the queues are made anew before they are used */
     /* Priority goes before every rank; ranks are seconds, so a year of them fits in between. */
     double key = key_of(run, task) - 1e8 * (double)run->workflow->profiles[profile].priority;
+    if (shard__run_amended(run, task) != NULL)
+        profile = run->workflow->profile_count; /* it needs what it needs, so it waits with others that do */
     if (shard__ready_push(&run->ready, profile, key, task) < 0)
         run->ready_is_short = 1;
     return 0;

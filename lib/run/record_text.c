@@ -6,6 +6,7 @@
 #include <math.h>
 #include <stdarg.h>
 #include <stdio.h>
+#include <string.h>
 
 /* Text that is cut where the buffer ends, while its whole length is counted. */
 struct text {
@@ -198,6 +199,17 @@ static void say_change(struct text *text, const struct shard_record *record, con
         say(text, " (%.*s)", record->detail_bytes, record->detail);
 }
 
+static void say_revision(struct text *text, const struct shard_record *record, const char *task_name)
+{
+    const char *line = record->detail == NULL ? NULL : memchr(record->detail, '\n', (size_t)record->detail_bytes);
+    int commit_bytes = line == NULL ? record->detail_bytes : (int)(line - record->detail);
+    if (line == NULL)
+        say(text, "catalog is at commit %.*s", commit_bytes, record->detail);
+    else
+        say(text, "%s: amended by catalog commit %.*s: %.*s", task_name == NULL ? "" : task_name, commit_bytes,
+            record->detail, record->detail_bytes - commit_bytes - 1, line + 1);
+}
+
 int shard_record_text(const struct shard_record *record, const char *task_name, const char *host_name, char *ret_text,
                       size_t capacity)
 {
@@ -213,6 +225,10 @@ int shard_record_text(const struct shard_record *record, const char *task_name, 
             say(&text, "host %.*s is %s", record->detail_bytes, record->detail, shard_host_state_text(record->to));
         else
             say(&text, "host %d is %s", record->host, shard_host_state_text(record->to));
+        return (int)text.length;
+    }
+    if (record->type == SHARD_RECORD_REVISION) {
+        say_revision(&text, record, task_name);
         return (int)text.length;
     }
     if (task_name != NULL && task_name[0] != '\0')

@@ -104,7 +104,7 @@ static void restore_disk(const struct shard__run *run, int32_t task)
 {
     struct shard__extra *extra = shard__run_extra(run, task);
     int times = extra == NULL ? 0 : extra->failures[SHARD_OUTCOME_OUT_OF_DISK];
-    int64_t told = shard__workflow_profile(run->workflow, shard__run_origin(run, task))->disk_bytes;
+    int64_t told = shard__run_told(run, task).disk_bytes;
     int64_t largest = shard__cluster_largest(run->cluster).disk_bytes;
     if (times == 0 || told == 0 || run->rules->memory_growth <= 1 || largest <= told)
         return;
@@ -170,6 +170,7 @@ static int restore_row(struct shard__run *run, const struct shard_run_image *ima
     if (find_host(run, image, row->host, &host) < 0 || restore_extra(run, row) < 0)
         return SHARD_ENOMEM;
     restore_disk(run, row->task);
+    shard__run_ask_as_amended(run, row->task);
     hot->version = row->version;
     hot->host = host;
     hot->attempt = (uint32_t)row->attempt & 0x7fffffff;
@@ -280,6 +281,9 @@ int shard__run_restore(struct shard__run *run, const struct shard_run_image *ima
         return status;
     if (shard__run_take_workflow(run, image->workflow, task_count) < 0 || restore_hosts(run, image) < 0)
         return SHARD_ENOMEM;
+    status = shard__run_restore_revisions(run, image);
+    if (status < 0)
+        return status;
     for (int32_t i = 0; i < image->row_count; i++)
         if (restore_row(run, image, &image->rows[i]) < 0)
             return SHARD_ENOMEM;

@@ -66,6 +66,8 @@ void shard__run_free(struct shard__run *run)
     shard__release(context, run->tasks, run->task_capacity * sizeof(*run->tasks));
     shard__release(context, run->extras, run->extra_capacity * sizeof(*run->extras));
     shard__intmap_free(context, &run->extra_of);
+    shard__release(context, run->amended, run->amended_capacity * sizeof(*run->amended));
+    shard__release(context, run->commits, run->commit_capacity * sizeof(*run->commits));
     shard__ready_free(&run->ready);
     shard__heap_free(context, &run->backoff);
     shard__release(context, run->held, run->held_capacity * sizeof(*run->held));
@@ -101,7 +103,7 @@ int shard__run_take_workflow(struct shard__run *run, shard_workflow *workflow, i
     if (bytes != 0 && run->tasks == NULL)
         return SHARD_ENOMEM;
     run->task_capacity = (size_t)task_count;
-    if (shard__data_init(run) < 0 || shard__ready_init(&run->ready, run->context, workflow->profile_count) < 0)
+    if (shard__data_init(run) < 0 || shard__ready_init(&run->ready, run->context, workflow->profile_count + 1) < 0)
         return SHARD_ENOMEM;
     for (int32_t i = 0; i < task_count; i++)
         run->tasks[i] = (struct shard__task){.host = -1, .slot = -1, .p_fail = NAN};
@@ -161,7 +163,7 @@ static int rebuild_ready(struct shard__run *run)
     run->held_count = 0;
     run->blocked_left = 0;
     run->backoff.count = 0;
-    if (shard__ready_init(&run->ready, run->context, run->workflow->profile_count) < 0)
+    if (shard__ready_init(&run->ready, run->context, run->workflow->profile_count + 1) < 0)
         return SHARD_ENOMEM;
     run->ready_is_short = 0;
     for (int32_t i = 0; i < run->task_count && !run->ready_is_short; i++) {
@@ -287,6 +289,7 @@ static size_t memory_of(const struct shard__run *run)
     size_t bytes =
         sizeof(*run) + run->task_capacity * sizeof(*run->tasks) + run->extra_capacity * sizeof(*run->extras) +
         run->extra_of.slot_count * sizeof(*run->extra_of.slots) + run->record_capacity * sizeof(*run->records) +
+        run->amended_capacity * sizeof(*run->amended) + run->commit_capacity * sizeof(*run->commits) +
         run->place_capacity * 8 + (run->held_capacity + run->skip_capacity) * sizeof(int32_t) +
         (run->backoff.capacity + run->ready.order.capacity) * sizeof(struct shard__heap_item);
     if (run->data_places != NULL)
@@ -309,7 +312,8 @@ void shard__run_describe(const struct shard__run *run, struct shard_run_info *re
                                         .tasks_with_failures = run->tasks_with_failures,
                                         .started_ns = run->started_ns,
                                         .ended_ns = run->ended_ns,
-                                        .memory_bytes = memory_of(run)};
+                                        .memory_bytes = memory_of(run),
+                                        .catalog_commit = run->revision == 0 ? NULL : run->commits[run->revision - 1]};
     memcpy(ret_info->by_state, run->by_state, sizeof(ret_info->by_state));
     memcpy(ret_info->failures, run->failures, sizeof(ret_info->failures));
 }

@@ -55,7 +55,19 @@ struct shard__extra {
     int32_t wanted_host;   /* where the policy moved it to, -1: nowhere in particular */
     int32_t moves;         /* attempts that were ended so, in this engine: they count for nothing */
     uint8_t is_replicated; /* its two subtasks are replicas */
+    int32_t amended;       /* index of what the catalog has amended, -1: nothing; of a task of the workflow only */
     uint8_t levels;        /* above 0: its attempt is that of the task so many levels above */
+};
+
+/* Bytes of a commit's id in hex, of either hash that Git has, with its NUL. */
+enum { SHARD__COMMIT_BYTES = 65 };
+
+/* What the catalog has amended of a task of the workflow. */
+struct shard__amended {
+    struct shard__need need;
+    double expected_seconds; /* NaN: not known */
+    double failure_cost_seconds;
+    int32_t revision; /* that did */
 };
 
 /* What a run is told once about how to behave. */
@@ -104,6 +116,12 @@ struct shard__run {
     size_t extra_capacity;
     int32_t extra_count;
     struct shard__intmap extra_of; /* by task */
+    struct shard__amended *amended;
+    size_t amended_capacity;
+    int32_t amended_count;
+    char (*commits)[SHARD__COMMIT_BYTES]; /* of the revisions, from 1 */
+    size_t commit_capacity;
+    int32_t revision; /* the last; 0: none */
 
     struct shard__ready ready;
     struct shard__heap backoff; /* tasks by when they are ready again, in seconds */
@@ -213,6 +231,8 @@ struct shard_record *shard__run_transition(struct shard__run *run, int32_t task,
 int shard__run_make_ready(struct shard__run *run, int32_t task);
 /* Records a host when it is new to the run. */
 int shard__run_reserve_host(struct shard__run *run, int32_t host);
+/* Records the last revision of the catalog, and takes the detail. Reserved before. */
+void shard__run_record_revision(struct shard__run *run, int32_t task, char *detail);
 /* Lets a host have a number in the records. */
 int shard__run_number_host(struct shard__run *run, int32_t host, int32_t number);
 int32_t shard__run_host_number(struct shard__run *run, int32_t host);
@@ -222,6 +242,8 @@ struct shard__extra *shard__run_extra(const struct shard__run *run, int32_t task
 /* The same, made if it is not there; NULL: no memory. Pointers to others are stale afterwards. */
 struct shard__extra *shard__run_make_extra(struct shard__run *run, int32_t task);
 int32_t shard__run_origin(const struct shard__run *run, int32_t task);
+/* What the task is said to need, and what it asks for. */
+struct shard__need shard__run_told(const struct shard__run *run, int32_t task);
 struct shard__need shard__run_need(const struct shard__run *run, int32_t task);
 void shard__run_units(const struct shard__run *run, int32_t task, int64_t *ret_begin, int64_t *ret_end);
 int shard__run_task_name(const struct shard__run *run, int32_t task, char *ret_name, size_t capacity);
@@ -229,6 +251,17 @@ int shard__run_task_name(const struct shard__run *run, int32_t task, char *ret_n
 enum { SHARD__MOST_LEVELS = 60 };
 int shard__run_check_depth(const struct shard__run *run, int32_t task);
 extern const struct shard__view_tasks shard__run_view_tasks;
+
+/* ---- amend.c: the catalog ---- */
+/* The revision that the run begins with. 0, SHARD_EINVAL or SHARD_ENOMEM. */
+int shard__run_begin_revision(struct shard__run *run, const char *commit);
+/* What a commit says of a task of the workflow. 1, 0 when that was known, or a negative code. */
+int shard__run_amend(struct shard__run *run, int32_t task, const struct shard_task_info *info, const char *commit);
+/* What was amended of a task, or of the one that it comes from; NULL: nothing. */
+const struct shard__amended *shard__run_amended(const struct shard__run *run, int32_t task);
+/* Lets a task that asks for less than is amended ask for that. */
+void shard__run_ask_as_amended(const struct shard__run *run, int32_t task);
+int shard__run_restore_revisions(struct shard__run *run, const struct shard_run_image *image);
 
 /* ---- place.c ---- */
 /* Places up to `most` ready tasks. Returns how many were, or SHARD_ENOMEM after which place may be called again. */

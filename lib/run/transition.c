@@ -81,6 +81,15 @@ int shard__run_record_state(struct shard__run *run, enum shard_run_state state)
     return 0;
 }
 
+void shard__run_record_revision(struct shard__run *run, int32_t task, char *detail)
+{
+    struct shard_record *record = append(run, SHARD_RECORD_REVISION);
+    record->task = task;
+    record->revision = run->revision;
+    record->detail = detail;
+    record->detail_bytes = (int32_t)strlen(detail);
+}
+
 static void fill_extra(struct shard__run *run, struct shard_record *record, int32_t task)
 {
     const struct shard__extra *extra = shard__run_extra(run, task);
@@ -131,6 +140,8 @@ struct shard_record *shard__run_transition(struct shard__run *run, int32_t id, i
     record->value = (float)cause->value;
     record->limit = (float)cause->limit;
     record->seconds = (float)cause->seconds;
+    if (to == SHARD_TASK_RUNNING && task->slot >= 0 && cause->decision == SHARD_DECIDE_START)
+        run->attempts->slots[task->slot].revision = record->revision = run->revision;
     if (task->has_extra)
         fill_extra(run, record, id);
     if (cause->detail != NULL) {

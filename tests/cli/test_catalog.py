@@ -81,4 +81,96 @@ def a_bad_task_is_named(place):
     assert result.code in (2, 3) and f"{file.name}:1:" in result.err and "/failure_cost_seconds" in result.err, result
 
 
+def amend_elsewhere(place, name, **fields):
+    """An ordinary commit, pushed by plain git."""
+    if not (place.path / "clone").exists():
+        git(place, "clone", "-q", "remote", "clone")
+    git(place, "-C", "clone", "pull", "-q", "--rebase")
+    file = next(place.path.glob(f"clone/tasks/*/*/*/{name}-*.json"))
+    file.write_text(json.dumps({**json.loads(file.read_text()), **fields}, indent=1))
+    git(place, "-C", "clone", "commit", "-q", "-a", "-m", f"amend {name}")
+    git(place, "-C", "clone", "push", "-q")
+    return git(place, "-C", "clone", "rev-parse", "HEAD")
+
+
+def lines_of(place, run, name, word):
+    story = place.call("explain", run, name)
+    ended(story, 0)
+    return [line for line in story.out.splitlines() if word in line]
+
+
+def waiting_run(place, url, *options):
+    """The second of two tasks starts when the file "go" is there."""
+    place.workflow([task("first", ["sh", "-c", f"while [ ! -e '{place.path}/go' ]; do sleep 0.05; done"]),
+                    task("second", ["true"], after=["first"], memory_bytes=1 << 20)])
+    process = place.start("run", "w.json", "--executor", "process", "--no-report", "--run", "r", "--catalog", url,
+                          "--catalog-interval", "0.1", *options)
+    place.wait_for(lambda: "first-" in subprocess.run(["git", "-C", "remote", "ls-tree", "-r", "main"], text=True,
+                                                      cwd=place.path, capture_output=True).stdout, "the workflow")
+    return process
+
+
+@case
+def a_commit_made_elsewhere_amends_a_task_that_has_not_started(place):
+    url = remote(place)
+    process = waiting_run(place, url)
+    first = git(place, "-C", "remote", "rev-parse", "main")
+    commit = amend_elsewhere(place, "second", memory_bytes=2 << 20, expected_seconds=7, failure_cost_seconds=60)
+    place.wait_for(lambda: lines_of(place, "r", "second", "amended by"), "the amendment")
+    (place.path / "go").touch()
+    ended(place.finish(process), 0, f"task 'second' is amended by catalog commit {commit[:12]}")
+    amended, = lines_of(place, "r", "second", "amended by")
+    for text in (commit, '"memory_bytes": 2097152', '"expected_seconds": 7', '"failure_cost_seconds": 60'):
+        assert text in amended, amended
+    started, = lines_of(place, "r", "second", "attempt 1 started")
+    assert f"catalog commit {commit[:12]}" in started, started
+    started, = lines_of(place, "r", "first", "attempt 1 started")
+    assert f"catalog commit {first[:12]}" in started, started
+
+
+@case
+def an_amendment_outlives_kill_9(place):
+    url = remote(place)
+    process = waiting_run(place, url)
+    old = amend_elsewhere(place, "second", expected_seconds=7)
+    place.wait_for(lambda: lines_of(place, "r", "second", "amended by"), "the amendment")
+    process.kill()
+    place.finish(process)
+    (place.path / "go").touch()
+    (place.path / "remote").rename(place.path / "away")  # what was amended is known without the remote
+    ended(place.call("resume", "r", "--no-report"), 0)
+    started, = lines_of(place, "r", "second", "attempt 1 started")
+    assert f"catalog commit {old[:12]}" in started, started
+
+
+@case
+def what_was_amended_while_nobody_looked_counts(place):
+    url = remote(place)
+    process = waiting_run(place, url)
+    process.kill()
+    place.finish(process)
+    commit = amend_elsewhere(place, "second", expected_seconds=7)
+    process = place.start("resume", "r", "--no-report")
+    place.wait_for(lambda: lines_of(place, "r", "second", "amended by"), "the amendment")
+    (place.path / "go").touch()
+    ended(place.finish(process), 0)
+    started, = lines_of(place, "r", "second", "attempt 1 started")
+    assert f"catalog commit {commit[:12]}" in started, started
+
+
+@case
+def a_run_of_a_named_revision_keeps_to_it(place):
+    url = remote(place)
+    place.workflow([task("t", ["sh", "-c", f"touch '{place.path}/began'; while [ ! -e '{place.path}/go' ]; do "
+                                           "sleep 0.05; done"]), task("u", ["true"], after=["t"])])
+    (place.path / "go").touch()
+    ended(run(place, "w.json", "--run", "r1", "--catalog", url), 0)
+    first = git(place, "-C", "remote", "rev-parse", "main")
+    amend_elsewhere(place, "u", expected_seconds=7)
+    ended(run(place, f"catalog:{first}", "--run", "r2", "--catalog", url, "--catalog-interval", "0.1"), 0)
+    same(lines_of(place, "r2", "u", "amended by"), [])
+    started, = lines_of(place, "r2", "u", "attempt 1 started")
+    assert first[:12] in started, started
+
+
 main()

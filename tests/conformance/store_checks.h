@@ -33,6 +33,7 @@
     X(a_task_may_change_often_in_one_commit)        \
     X(runs_do_not_touch_each_other)                 \
     X(a_host_keeps_its_name)                        \
+    X(a_revision_keeps_its_detail)                  \
     X(a_large_commit_is_one_commit)
 
 /* Loads: store_checks_load.c */

@@ -227,6 +227,36 @@ const char *a_host_keeps_its_name(struct store_fixture *fixture)
     return NULL;
 }
 
+const char *a_revision_keeps_its_detail(struct store_fixture *fixture)
+{
+    int64_t epoch = store_begin(fixture, "a", "me");
+    struct shard_record records[2] = {
+        {.seq = 1,
+         .type = SHARD_RECORD_REVISION,
+         .task = 3,
+         .host = -1,
+         .revision = 2,
+         .detail = "1234\n{}",
+         .detail_bytes = 7},
+        {.seq = 2, .type = SHARD_RECORD_HOST, .task = -1, .host = 2, .detail = "two", .detail_bytes = 3}};
+    EXPECT_STATUS(store_commit(fixture, "a", epoch, 1, records, 2), 0);
+    records[0].seq = 3;
+    EXPECT_STATUS(store_commit(fixture, "a", epoch, 2, records, 1), 0);
+    records[0].seq = 4;
+    records[0].detail = "1234\n[]";
+    EXPECT_STATUS(store_commit(fixture, "a", epoch, 3, records, 1), SHARD_ECONFLICT);
+    records[0].revision = 0;
+    EXPECT_STATUS(store_commit(fixture, "a", epoch, 4, records, 1), SHARD_EINVAL);
+    EXPECT_STATUS(store_load(fixture, "a", SHARD_LOAD_STATE), 0);
+    const struct shard_run_image *image = fixture->answer.image;
+    EXPECT(image->revision_count == 3 && image->revisions[0] == NULL && image->revisions[1] == NULL, "%d revisions",
+           image->revision_count);
+    EXPECT(strcmp(image->revisions[2], "1234\n{}") == 0, "revision 2 is '%s'", image->revisions[2]);
+    EXPECT(strcmp(image->hosts[2], "two") == 0, "host 2 is '%s'", image->hosts[2]);
+    EXPECT(image->last_seq == 3, "last_seq is %lld", (long long)image->last_seq);
+    return NULL;
+}
+
 const char *a_large_commit_is_one_commit(struct store_fixture *fixture)
 {
     enum { MANY = 4096 };

@@ -72,6 +72,7 @@ static struct shard_record full_record(int64_t seq)
                                  .unit_begin = INT64_C(5000000000),
                                  .unit_end = INT64_MAX,
                                  .memory_bytes = INT64_C(6000000000),
+                                 .revision = 70000,
                                  .detail = "killed: out of memory",
                                  .detail_bytes = 21};
 }

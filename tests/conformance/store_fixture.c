@@ -251,7 +251,7 @@ int store_same_record(const struct shard_record *a, const struct shard_record *b
            same_float(a->p_fail, b->p_fail) && same_float(a->value, b->value) && same_float(a->limit, b->limit) &&
            same_float(a->seconds, b->seconds) && a->parent == b->parent && a->unit_begin == b->unit_begin &&
            a->unit_end == b->unit_end && a->memory_bytes == b->memory_bytes && a->detail_bytes == b->detail_bytes &&
-           (a->detail == NULL) == (b->detail == NULL) &&
+           a->revision == b->revision && (a->detail == NULL) == (b->detail == NULL) &&
            (a->detail == NULL || memcmp(a->detail, b->detail, (size_t)a->detail_bytes) == 0);
 }
 

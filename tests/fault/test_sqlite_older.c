@@ -63,7 +63,7 @@ START_TEST(a_file_of_an_older_library_is_brought_up_to_date_with_what_it_has)
         "INSERT INTO samples(key, time_ns, cpu_share) VALUES(1 << 32, 40, 0.5), ((1 << 32) + 1, 20, 0.25),"
         " ((1 << 32) + 2, 30, NULL);"
         "INSERT INTO outcomes VALUES(1, 'a', 'h', 'k', 1, 1, 1, 5, 9, 0.5, NULL, 3, x'0000803f');"
-        "ALTER TABLE runs DROP COLUMN dropped_seq;"
+        "ALTER TABLE runs DROP COLUMN dropped_seq; ALTER TABLE records DROP COLUMN revision; DROP TABLE revisions;"
         "PRAGMA user_version = 2");
     ck_assert_int_eq(one_store_open(&one, 1), SHARD_EVERSION);
     ck_assert_ptr_nonnull(strstr(one_store_message(), "open it once for writing"));

@@ -40,6 +40,8 @@ static int check_task_record(const struct shard_commit *commit, int32_t index)
         return refuse_record(commit, index, "from, to or outcome is no state or outcome");
     if ((record->version == 0) != (record->from == SHARD_TASK_NONE) || record->version == UINT32_MAX)
         return refuse_record(commit, index, "version 0 and state none come together, and only once");
+    if (record->revision < 0)
+        return refuse_record(commit, index, "revision is negative");
     return 0;
 }
 
@@ -58,6 +60,10 @@ static int check_record(const struct shard_commit *commit, int32_t index)
     case SHARD_RECORD_HOST:
         if (record->host < 0 || record->host >= 1 << 24 || record->detail == NULL)
             return refuse_record(commit, index, "host or its name is missing");
+        return 0;
+    case SHARD_RECORD_REVISION:
+        if (record->revision < 1 || record->revision >= 1 << 24 || record->detail == NULL || record->task < -1)
+            return refuse_record(commit, index, "revision, its detail or its task is missing");
         return 0;
     case SHARD_RECORD_RUN:
         if (record->to > SHARD_RUN_SUSPENDED)

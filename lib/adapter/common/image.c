@@ -8,8 +8,8 @@
 #include "base/alloc.h"
 #include "base/error.h"
 
-/* More hosts than any run has met; what a damaged store says beyond it would only eat memory. */
-enum { MAX_HOSTS = 1 << 24 };
+/* More hosts or revisions than any run has met; what a damaged store says beyond it would only eat memory. */
+enum { MAX_NUMBER = 1 << 24 };
 
 static char *copy_bytes(const shard_context *context, const char *bytes, size_t size)
 {
@@ -29,6 +29,8 @@ void shard__image_free(struct shard__image *image)
     struct shard_run_image *shown = &image->image;
     for (int32_t i = 0; i < shown->host_count; i++)
         shard__strfree(context, shown->hosts[i]);
+    for (int32_t i = 0; i < shown->revision_count; i++)
+        shard__strfree(context, shown->revisions[i]);
     for (int64_t i = 0; i < shown->record_count; i++) {
         struct shard_record *record = &shown->records[i];
         union {
@@ -40,6 +42,7 @@ void shard__image_free(struct shard__image *image)
     }
     shard__release(context, shown->rows, image->row_capacity * sizeof(*shown->rows));
     shard__release(context, shown->hosts, image->host_capacity * sizeof(*shown->hosts));
+    shard__release(context, shown->revisions, image->revision_capacity * sizeof(*shown->revisions));
     shard__release(context, shown->records, image->record_capacity * sizeof(*shown->records));
     shard__strfree(context, shown->name);
     shard_workflow_unref(shown->workflow);
@@ -96,22 +99,34 @@ struct shard_task_row *shard__image_add_row(struct shard__image *image)
     return &shown->rows[count];
 }
 
-int shard__image_set_host(struct shard__image *image, shard_host_id host, const char *name, size_t bytes)
+/* Puts a text at its number into a list of the image. */
+static int set_text(struct shard__image *image, char ***list, int32_t *count, size_t *capacity, int32_t number,
+                    const char *text, size_t bytes)
 {
-    struct shard_run_image *shown = &image->image;
-    if (host < 0 || host >= MAX_HOSTS)
-        return shard__fail(SHARD_ECORRUPT, "run '%s': host id %d is out of range", shown->name, host);
-    size_t wanted = (size_t)host + 1;
-    if (shard__grow(image->context, &shown->hosts, &image->host_capacity, wanted, sizeof(*shown->hosts)) < 0)
+    if (number < 0 || number >= MAX_NUMBER)
+        return shard__fail(SHARD_ECORRUPT, "run '%s': host or revision %d is out of range", image->image.name, number);
+    if (shard__grow(image->context, list, capacity, (size_t)number + 1, sizeof(**list)) < 0)
         return SHARD_ENOMEM;
-    for (; shown->host_count <= host; shown->host_count++)
-        shown->hosts[shown->host_count] = NULL;
-    char *copy = copy_bytes(image->context, name, bytes);
+    for (; *count <= number; ++*count)
+        (*list)[*count] = NULL;
+    char *copy = copy_bytes(image->context, text, bytes);
     if (copy == NULL)
         return SHARD_ENOMEM;
-    shard__strfree(image->context, shown->hosts[host]);
-    shown->hosts[host] = copy;
+    shard__strfree(image->context, (*list)[number]);
+    (*list)[number] = copy;
     return 0;
+}
+
+int shard__image_set_host(struct shard__image *image, int32_t number, const char *text, size_t bytes)
+{
+    struct shard_run_image *shown = &image->image;
+    return set_text(image, &shown->hosts, &shown->host_count, &image->host_capacity, number, text, bytes);
+}
+
+int shard__image_set_revision(struct shard__image *image, int32_t number, const char *text, size_t bytes)
+{
+    struct shard_run_image *shown = &image->image;
+    return set_text(image, &shown->revisions, &shown->revision_count, &image->revision_capacity, number, text, bytes);
 }
 
 int shard__image_add_record(struct shard__image *image, const struct shard_record *record)

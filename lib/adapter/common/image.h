@@ -15,6 +15,7 @@ struct shard__image {
     shard_context *context;
     size_t row_capacity;
     size_t host_capacity;
+    size_t revision_capacity;
     size_t record_capacity;
 };
 
@@ -30,8 +31,9 @@ int shard__image_reserve(struct shard__image *image, size_t rows, size_t records
 /* A row of zeroes at the end, for the caller to fill in. NULL: SHARD_ENOMEM. */
 struct shard_task_row *shard__image_add_row(struct shard__image *image);
 
-/* Names a host. 0, SHARD_ENOMEM, or SHARD_ECORRUPT for an id that is none. */
-int shard__image_set_host(struct shard__image *image, shard_host_id host, const char *name, size_t bytes);
+/* Names a host, or says what a revision is. 0, SHARD_ENOMEM, or SHARD_ECORRUPT for a number that is none. */
+typedef int shard__image_set(struct shard__image *image, int32_t number, const char *text, size_t bytes);
+shard__image_set shard__image_set_host, shard__image_set_revision;
 
 /* Appends a record with a copy of its detail. 0 or SHARD_ENOMEM. */
 int shard__image_add_record(struct shard__image *image, const struct shard_record *record);

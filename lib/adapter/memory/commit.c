@@ -80,30 +80,33 @@ static int apply_task(struct shard__memory_store *store, struct shard__memory_ru
     return status;
 }
 
-/* A host's id keeps its name for the whole run, or its history would lie. */
-static int apply_host(struct shard__memory_store *store, struct shard__memory_run *run,
-                      const struct shard_record *record, struct shard__memory_undo *undo)
+/* A host keeps its name and a revision its detail for the whole run, or its history would lie. */
+static int apply_text(struct shard__memory_store *store, const struct shard__memory_run *run,
+                      struct shard__memory_texts *texts, int32_t number, const struct shard_record *record,
+                      struct shard__memory_undo *undo)
 {
     const shard_context *context = store->context;
-    size_t host = (size_t)record->host;
+    size_t at = (size_t)number;
     size_t bytes = (size_t)record->detail_bytes;
-    if (shard__grow(context, &run->hosts, &run->host_capacity, host + 1, sizeof(*run->hosts)) < 0)
+    if (shard__grow(context, &texts->items, &texts->capacity, at + 1, sizeof(*texts->items)) < 0)
         return SHARD_ENOMEM;
-    for (; run->host_count <= host; run->host_count++)
-        run->hosts[run->host_count] = NULL;
-    const char *known = run->hosts[host];
+    for (; texts->count <= at; texts->count++)
+        texts->items[texts->count] = NULL;
+    const char *known = texts->items[at];
     if (known != NULL && (strlen(known) != bytes || memcmp(known, record->detail, bytes) != 0))
-        return shard__fail(SHARD_ECONFLICT, "run '%s': host %d is '%s', and cannot become '%.*s'", run->name,
-                           record->host, known, record->detail_bytes, record->detail);
+        return shard__fail(SHARD_ECONFLICT, "run '%s': %s %d is '%s', and cannot become '%.*s'", run->name,
+                           texts == &run->hosts ? "host" : "revision", number, known, record->detail_bytes,
+                           record->detail);
     if (known != NULL)
         return 0;
-    char *name = shard__realloc(context, NULL, 0, bytes + 1);
-    if (name == NULL)
+    char *text = shard__realloc(context, NULL, 0, bytes + 1);
+    if (text == NULL)
         return SHARD_ENOMEM;
-    memcpy(name, record->detail, bytes);
-    name[bytes] = '\0';
-    run->hosts[host] = name;
-    undo->task = -2 - record->host;
+    memcpy(text, record->detail, bytes);
+    text[bytes] = '\0';
+    texts->items[at] = text;
+    undo->texts = texts;
+    undo->task = number;
     return 0;
 }
 
@@ -122,7 +125,9 @@ static int apply(struct shard__memory_store *store, struct shard__memory_run *ru
     if (record->type == SHARD_RECORD_TASK)
         status = apply_task(store, run, record, undo);
     else if (record->type == SHARD_RECORD_HOST)
-        status = apply_host(store, run, record, undo);
+        status = apply_text(store, run, &run->hosts, record->host, record, undo);
+    else if (record->type == SHARD_RECORD_REVISION)
+        status = apply_text(store, run, &run->revisions, record->revision, record, undo);
     if (status < 0 && undo->detail != NULL)
         shard__release(store->context, undo->detail, (size_t)record->detail_bytes + 1);
     return status;
@@ -136,9 +141,9 @@ static void take_back(struct shard__memory_store *store, struct shard__memory_ru
         const struct shard__memory_undo *undo = &store->undo[count];
         if (undo->detail != NULL)
             shard__release(store->context, undo->detail, (size_t)commit->records[count].detail_bytes + 1);
-        if (undo->task < -1) {
-            shard__strfree(store->context, run->hosts[-2 - undo->task]);
-            run->hosts[-2 - undo->task] = NULL;
+        if (undo->texts != NULL) {
+            shard__strfree(store->context, undo->texts->items[undo->task]);
+            undo->texts->items[undo->task] = NULL;
         } else if (undo->task >= 0) {
             run->rows.packed[undo->task] = undo->packed;
             if (undo->wide >= 0)

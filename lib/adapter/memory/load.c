@@ -26,12 +26,12 @@ static int copy_rows(const struct shard__memory_run *run, struct shard__image *i
     return status;
 }
 
-static int copy_hosts(const struct shard__memory_run *run, struct shard__image *image)
+static int copy_texts(const struct shard__memory_texts *texts, shard__image_set *set, struct shard__image *image)
 {
     int status = 0;
-    for (size_t host = 0; status == 0 && host < run->host_count; host++)
-        if (run->hosts[host] != NULL)
-            status = shard__image_set_host(image, (shard_host_id)host, run->hosts[host], strlen(run->hosts[host]));
+    for (size_t i = 0; status == 0 && i < texts->count; i++)
+        if (texts->items[i] != NULL)
+            status = set(image, (int32_t)i, texts->items[i], strlen(texts->items[i]));
     return status;
 }
 
@@ -57,7 +57,9 @@ static int load_run(struct shard__memory_store *store, struct shard__image *imag
     image->image.created_ns = run->created_ns;
     int status = copy_rows(run, image);
     if (status == 0)
-        status = copy_hosts(run, image);
+        status = copy_texts(&run->hosts, shard__image_set_host, image);
+    if (status == 0)
+        status = copy_texts(&run->revisions, shard__image_set_revision, image);
     if (status == 0 && (flags & SHARD_LOAD_RECORDS) != 0)
         status = copy_records(store, run, image);
     return status;

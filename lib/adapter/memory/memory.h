@@ -17,10 +17,18 @@ enum { SHARD__MEMORY_OPERATIONS = 1024 };
 
 /* One record's part of what must be undone when a later record of its commit does not match. */
 struct shard__memory_undo {
-    int32_t task; /* -1: nothing was changed; below -1: the host -2 - task was named */
-    int32_t wide; /* index of the whole row that it had, in the copies; -1: none */
+    int32_t task;                      /* -1: nothing was changed */
+    struct shard__memory_texts *texts; /* not NULL: no row was, but text `task` of these was set */
+    int32_t wide;                      /* index of the whole row that it had, in the copies; -1: none */
     struct shard__packed_row packed;
     char *detail; /* copy for the history; NULL: none is kept */
+};
+
+/* Texts by number: names of hosts, details of revisions. */
+struct shard__memory_texts {
+    char **items; /* NULL: none has this number */
+    size_t count;
+    size_t capacity;
 };
 
 struct shard__memory_run {
@@ -37,9 +45,8 @@ struct shard__memory_run {
     int64_t last_seq;
 
     struct shard__rows rows;
-    char **hosts;
-    size_t host_count; /* also the number of those that are NULL */
-    size_t host_capacity;
+    struct shard__memory_texts hosts;
+    struct shard__memory_texts revisions;
 
     /* The newest records: seq s is at (s - 1) % keep. */
     struct shard_record *records;

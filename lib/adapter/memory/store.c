@@ -33,14 +33,20 @@ int shard__memory_check_epoch(const struct shard__memory_run *run, int64_t epoch
     return shard__fail_fenced(run->name, epoch, run->epoch, run->owner == NULL ? "" : run->owner);
 }
 
+static void free_texts(const struct shard__memory_store *store, struct shard__memory_texts *texts)
+{
+    for (size_t i = 0; i < texts->count; i++)
+        shard__strfree(store->context, texts->items[i]);
+    shard__release(store->context, texts->items, texts->capacity * sizeof(*texts->items));
+}
+
 static void free_run(const struct shard__memory_store *store, struct shard__memory_run *run)
 {
     if (run == NULL)
         return;
     shard__memory_free_records(store, run);
-    for (size_t i = 0; i < run->host_count; i++)
-        shard__strfree(store->context, run->hosts[i]);
-    shard__release(store->context, run->hosts, run->host_capacity * sizeof(*run->hosts));
+    free_texts(store, &run->hosts);
+    free_texts(store, &run->revisions);
     shard__rows_free(store->context, &run->rows);
     shard__strfree(store->context, run->name);
     shard__strfree(store->context, run->owner);

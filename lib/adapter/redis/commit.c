@@ -81,15 +81,21 @@ static int put_records(const struct shard__redis_store *store, struct shard__red
     return status;
 }
 
+/* What keeps its text for the whole run: hosts and, under numbers below 0, revisions. */
+static int is_text(const struct shard_record *record)
+{
+    return record->type == SHARD_RECORD_HOST || record->type == SHARD_RECORD_REVISION;
+}
+
 static int put_all(struct shard__redis_store *store, struct shard__redis_call *call, const struct shard_commit *commit,
                    const struct plan *plan)
 {
     struct shard__redis_command *command = &call->command;
     const struct shard_record *last = &commit->records[commit->record_count - 1];
-    int state = -1, hosts = 0;
+    int state = -1, texts = 0;
     for (const struct shard_record *record = commit->records; record <= last; record++) {
         state = record->type == SHARD_RECORD_RUN ? record->to : state;
-        hosts += record->type == SHARD_RECORD_HOST;
+        texts += is_text(record);
     }
     unsigned char operation[8];
     for (int i = 0; i < 8; i++)
@@ -106,13 +112,13 @@ static int put_all(struct shard__redis_store *store, struct shard__redis_call *c
         shard__redis_number(command, state);
     shard__redis_text(command, plan->is_contradictory ? "1" : "0");
     shard__redis_number(command, (int64_t)plan->count);
-    shard__redis_number(command, hosts);
+    shard__redis_number(command, texts);
     for (size_t i = 0; i < plan->count; i++)
         put_change(command, &plan->changes[i]);
     for (const struct shard_record *record = commit->records; record <= last; record++) {
-        if (record->type != SHARD_RECORD_HOST)
+        if (!is_text(record))
             continue;
-        shard__redis_number(command, record->host);
+        shard__redis_number(command, record->type == SHARD_RECORD_HOST ? record->host : -record->revision);
         shard__redis_arg(command, record->detail, (size_t)record->detail_bytes);
     }
     return put_records(store, command, commit);

@@ -288,12 +288,12 @@ static int read_end(struct shard__redis_store *store, struct shard__redis_call *
     const redisReply *hosts = reply->element[6];
     for (size_t i = 0; status == 0 && i + 1 < hosts->elements; i += 2) {
         int64_t id;
-        status = shard__redis_reply_number(store, hosts->element[i], "a host's id", 0, INT32_MAX, &id);
+        status = shard__redis_reply_number(store, hosts->element[i], "a host's id", -INT32_MAX, INT32_MAX, &id);
         if (status == 0 && hosts->element[i + 1]->type != REDIS_REPLY_STRING)
             status = shard__fail(SHARD_ECORRUPT, "run '%s': its hosts make no sense", call->run);
         if (status == 0)
-            status = shard__image_set_host(call->image, (shard_host_id)id, hosts->element[i + 1]->str,
-                                           hosts->element[i + 1]->len);
+            status = (id < 0 ? shard__image_set_revision : shard__image_set_host)(
+                call->image, (int32_t)(id < 0 ? -id : id), hosts->element[i + 1]->str, hosts->element[i + 1]->len);
     }
     return status == 0 ? each_of(store, call, reply->element[7], apply) : status;
 }

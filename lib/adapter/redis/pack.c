@@ -13,7 +13,7 @@
 
 enum { VERSION = 1 };
 /* Parts of a record. */
-enum { HAS_OPERANDS = 1, HAS_UNITS = 2, HAS_MEMORY = 4, HAS_DETAIL = 8, HAS_SECONDS = 16 };
+enum { HAS_OPERANDS = 1, HAS_UNITS = 2, HAS_MEMORY = 4, HAS_DETAIL = 8, HAS_SECONDS = 16, HAS_REVISION = 32 };
 enum { RECORD_FIXED = 39, RECORDS_HEAD = 7 };
 
 static unsigned char *put(unsigned char *at, uint64_t value, int bytes)
@@ -166,6 +166,8 @@ static int parts_of(const struct shard_record *record)
         parts |= HAS_DETAIL;
     if (isnan(record->seconds) || record->seconds != 0)
         parts |= HAS_SECONDS;
+    if (record->revision != 0)
+        parts |= HAS_REVISION;
     return parts;
 }
 
@@ -200,6 +202,8 @@ void shard__redis_pack_record(struct shard__bytes *bytes, const struct shard_rec
         at = put(at, (uint64_t)record->memory_bytes, 8);
     if (parts & HAS_SECONDS)
         at = put_float(at, record->seconds);
+    if (parts & HAS_REVISION)
+        at = put(at, (uint32_t)record->revision, 4);
     if (parts & HAS_DETAIL)
         at = put(at, (uint32_t)record->detail_bytes, 4);
     shard__bytes_append(bytes, buffer, (size_t)(at - buffer));
@@ -233,14 +237,15 @@ int shard__redis_unpack_begin(struct shard__redis_unpack *unpack, const char *ru
 static size_t size_of_parts(int parts)
 {
     return (parts & HAS_OPERANDS ? 12U : 0U) + (parts & HAS_UNITS ? 20U : 0U) + (parts & HAS_MEMORY ? 8U : 0U) +
-           (parts & HAS_SECONDS ? 4U : 0U) + (parts & HAS_DETAIL ? 4U : 0U);
+           (parts & HAS_SECONDS ? 4U : 0U) + (parts & HAS_REVISION ? 4U : 0U) + (parts & HAS_DETAIL ? 4U : 0U);
 }
 
 static int check_record(const struct shard_record *record)
 {
-    if ((int)record->type > SHARD_RECORD_RUN || record->task < -1 || record->task >= SHARD_MAX_TASKS ||
+    if ((int)record->type > SHARD_RECORD_REVISION || record->task < -1 || record->task >= SHARD_MAX_TASKS ||
         record->host < -1 || record->attempt < 0 || record->from >= SHARD_TASK_STATE_COUNT ||
-        record->to >= SHARD_TASK_STATE_COUNT || record->outcome >= SHARD_OUTCOME_COUNT || record->parent < -1)
+        record->to >= SHARD_TASK_STATE_COUNT || record->outcome >= SHARD_OUTCOME_COUNT || record->parent < -1 ||
+        record->revision < 0)
         return shard__fail(SHARD_ECORRUPT, "record %lld: a value is out of range", (long long)record->seq);
     return 0;
 }
@@ -280,6 +285,8 @@ int shard__redis_unpack_record(struct shard__redis_unpack *unpack, struct shard_
         record.memory_bytes = (int64_t)get(&at, 8);
     if (parts & HAS_SECONDS)
         record.seconds = get_float(&at);
+    if (parts & HAS_REVISION)
+        record.revision = (int32_t)get(&at, 4);
     if (parts & HAS_DETAIL) {
         uint64_t bytes = get(&at, 4);
         if (bytes > (size_t)(unpack->end - at) || bytes > INT32_MAX)

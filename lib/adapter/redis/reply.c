@@ -115,8 +115,9 @@ int shard__redis_script_status(struct shard__redis_store *store, struct shard__r
     if (strcmp(word, "conflict") == 0)
         return fail_conflict(call, reply);
     if (strcmp(word, "host") == 0)
-        return shard__fail(SHARD_ECONFLICT, "host %s is '%s', and cannot become '%s'", text_at(reply, 1),
-                           text_at(reply, 2), text_at(reply, 3));
+        return shard__fail(SHARD_ECONFLICT, "%s %s is '%s', and cannot become '%s'",
+                           text_at(reply, 1)[0] == '-' ? "revision" : "host", text_at(reply, 1), text_at(reply, 2),
+                           text_at(reply, 3));
     return shard__fail(SHARD_ECORRUPT, "store '%s': a script's answer makes no sense", store->name);
 }
 

@@ -64,6 +64,7 @@ static int write_record(struct shard__sqlite_store *store, int64_t run, const st
     sqlite3_bind_int64(statement, 19, record->unit_end);
     sqlite3_bind_int64(statement, 20, record->memory_bytes);
     sqlite3_bind_text(statement, 21, record->detail, record->detail_bytes, SQLITE_STATIC);
+    sqlite3_bind_int(statement, 22, record->revision);
     return shard__sqlite_run(store, statement, "cannot write a record");
 }
 
@@ -137,33 +138,36 @@ static int write_task(struct shard__sqlite_store *store, int64_t run, const stru
     return status;
 }
 
-/* A host's id keeps its name for the whole run, or its history would lie. */
-static int write_host(struct shard__sqlite_store *store, int64_t run, const struct shard_record *record)
+/* A host keeps its name and a revision its detail for the whole run, or its history would lie. */
+static int write_text(struct shard__sqlite_store *store, int64_t run, const struct shard_record *record)
 {
+    int is_host = record->type == SHARD_RECORD_HOST;
+    int32_t number = is_host ? record->host : record->revision;
     sqlite3_stmt *statement;
-    int status = shard__sqlite_statement(store, SHARD__SQL_ADD_HOST, &statement);
+    int status = shard__sqlite_statement(store, is_host ? SHARD__SQL_ADD_HOST : SHARD__SQL_ADD_REVISION, &statement);
     if (status < 0)
         return status;
     sqlite3_bind_int64(statement, 1, run);
-    sqlite3_bind_int(statement, 2, record->host);
+    sqlite3_bind_int(statement, 2, number);
     sqlite3_bind_text(statement, 3, record->detail, record->detail_bytes, SQLITE_STATIC);
-    status = shard__sqlite_run(store, statement, "cannot write a host");
+    status = shard__sqlite_run(store, statement, "cannot write a host or a revision");
     if (status < 0 || sqlite3_changes(store->db) != 0)
         return status;
-    status = shard__sqlite_statement(store, SHARD__SQL_FIND_HOST, &statement);
+    status = shard__sqlite_statement(store, is_host ? SHARD__SQL_FIND_HOST : SHARD__SQL_FIND_REVISION, &statement);
     if (status < 0)
         return status;
     sqlite3_bind_int64(statement, 1, run);
-    sqlite3_bind_int(statement, 2, record->host);
-    status = shard__sqlite_row(store, statement, "cannot read a host");
+    sqlite3_bind_int(statement, 2, number);
+    status = shard__sqlite_row(store, statement, "cannot read a host or a revision");
     if (status != 1)
         return status;
     const void *known = sqlite3_column_text(statement, 0);
     int bytes = sqlite3_column_bytes(statement, 0);
     status = 0;
     if (bytes != record->detail_bytes || (bytes > 0 && memcmp(known, record->detail, (size_t)bytes) != 0))
-        status = shard__fail(SHARD_ECONFLICT, "host %d is '%.*s', and cannot become '%.*s'", record->host, bytes,
-                             (const char *)known, record->detail_bytes, record->detail);
+        status =
+            shard__fail(SHARD_ECONFLICT, "%s %d is '%.*s', and cannot become '%.*s'", is_host ? "host" : "revision",
+                        number, bytes, (const char *)known, record->detail_bytes, record->detail);
     shard__sqlite_done(statement);
     return status;
 }
@@ -227,8 +231,8 @@ static int write_all(struct shard__sqlite_store *store, int64_t run, const struc
         const struct shard_record *record = &job->records[i];
         if (record->type == SHARD_RECORD_TASK)
             status = write_task(store, run, record);
-        else if (record->type == SHARD_RECORD_HOST)
-            status = write_host(store, run, record);
+        else if (record->type == SHARD_RECORD_HOST || record->type == SHARD_RECORD_REVISION)
+            status = write_text(store, run, record);
         if (status == 0)
             status = write_record(store, run, record);
     }

@@ -137,18 +137,20 @@ static int load_failures(struct shard__sqlite_store *store, int64_t run, struct 
     return status;
 }
 
-static int load_hosts(struct shard__sqlite_store *store, int64_t run, struct shard__image *image)
+/* Numbers with their texts: hosts or revisions. */
+static int load_texts(struct shard__sqlite_store *store, enum shard__statement which, int64_t run,
+                      shard__image_set *set, struct shard__image *image)
 {
     sqlite3_stmt *statement;
-    int status = shard__sqlite_statement(store, SHARD__SQL_GET_HOSTS, &statement);
+    int status = shard__sqlite_statement(store, which, &statement);
     if (status < 0)
         return status;
     sqlite3_bind_int64(statement, 1, run);
-    while ((status = shard__sqlite_row(store, statement, "cannot read the hosts")) == 1) {
-        const char *name = (const char *)sqlite3_column_text(statement, 1);
-        int64_t host = sqlite3_column_int64(statement, 0);
-        status = shard__image_set_host(image, is_in(host, 0, INT32_MAX) ? (shard_host_id)host : -1,
-                                       name == NULL ? "" : name, (size_t)sqlite3_column_bytes(statement, 1));
+    while ((status = shard__sqlite_row(store, statement, "cannot read the hosts and revisions")) == 1) {
+        const char *text = (const char *)sqlite3_column_text(statement, 1);
+        int64_t number = sqlite3_column_int64(statement, 0);
+        status = set(image, is_in(number, 0, INT32_MAX) ? (int32_t)number : -1, text == NULL ? "" : text,
+                     (size_t)sqlite3_column_bytes(statement, 1));
         if (status < 0) {
             shard__sqlite_done(statement);
             break;
@@ -159,16 +161,17 @@ static int load_hosts(struct shard__sqlite_store *store, int64_t run, struct sha
 
 static int read_record(sqlite3_stmt *statement, struct shard_record *ret_record)
 {
-    int64_t values[11];
+    int64_t values[12];
     for (int i = 0; i < 10; i++)
         values[i] = sqlite3_column_int64(statement, 2 + i);
     values[10] = sqlite3_column_int64(statement, 16);
+    values[11] = sqlite3_column_int64(statement, 21);
     int64_t seq = sqlite3_column_int64(statement, 0) & ((INT64_C(1) << SHARD__RECORD_KEY_BITS) - 1);
-    if (!is_in(values[0], SHARD_RECORD_TASK, SHARD_RECORD_RUN) || !is_in(values[1], INT32_MIN, INT32_MAX) ||
+    if (!is_in(values[0], SHARD_RECORD_TASK, SHARD_RECORD_REVISION) || !is_in(values[1], INT32_MIN, INT32_MAX) ||
         !is_in(values[2], -1, INT32_MAX) || !is_in(values[3], 0, INT32_MAX) || !is_in(values[4], 0, UINT32_MAX) ||
         !is_in(values[5], 0, SHARD_TASK_STATE_COUNT - 1) || !is_in(values[6], 0, SHARD_TASK_STATE_COUNT - 1) ||
         !is_in(values[7], 0, SHARD_OUTCOME_COUNT - 1) || !is_in(values[8], 0, UINT8_MAX) ||
-        !is_in(values[9], 0, UINT8_MAX) || !is_in(values[10], -1, INT32_MAX))
+        !is_in(values[9], 0, UINT8_MAX) || !is_in(values[10], -1, INT32_MAX) || !is_in(values[11], 0, INT32_MAX))
         return shard__fail(SHARD_ECORRUPT, "record %lld: a value is out of range", (long long)seq);
     *ret_record = (struct shard_record){.seq = seq,
                                         .time_ns = sqlite3_column_int64(statement, 1),
@@ -191,7 +194,8 @@ static int read_record(sqlite3_stmt *statement, struct shard_record *ret_record)
                                         .unit_end = sqlite3_column_int64(statement, 18),
                                         .memory_bytes = sqlite3_column_int64(statement, 19),
                                         .detail = (const char *)sqlite3_column_text(statement, 20),
-                                        .detail_bytes = sqlite3_column_bytes(statement, 20)};
+                                        .detail_bytes = sqlite3_column_bytes(statement, 20),
+                                        .revision = (int32_t)values[11]};
     return 0;
 }
 
@@ -240,7 +244,9 @@ static int load_run(struct shard__sqlite_store *store, const struct shard__job *
     if (status == 0)
         status = load_failures(store, row.id, image);
     if (status == 0)
-        status = load_hosts(store, row.id, image);
+        status = load_texts(store, SHARD__SQL_GET_HOSTS, row.id, shard__image_set_host, image);
+    if (status == 0)
+        status = load_texts(store, SHARD__SQL_GET_REVISIONS, row.id, shard__image_set_revision, image);
     if (status == 0 && (job->flags & SHARD_LOAD_RECORDS) != 0)
         status = load_records(store, row.id, row.dropped_seq, image);
     return status;

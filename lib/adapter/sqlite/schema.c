@@ -91,8 +91,14 @@ static const char version_3[] =
 /* How far the records of a run have been dropped. */
 static const char version_4[] = "ALTER TABLE runs ADD COLUMN dropped_seq INTEGER NOT NULL DEFAULT 0;";
 
+/* What of the catalog held when, and for each start which. */
+static const char version_5[] =
+    "CREATE TABLE revisions(run INTEGER NOT NULL, revision INTEGER NOT NULL, detail TEXT NOT NULL,"
+    " PRIMARY KEY(run, revision)) STRICT, WITHOUT ROWID;"
+    "ALTER TABLE records ADD COLUMN revision INTEGER NOT NULL DEFAULT 0;";
+
 /* steps[n] leads from version n to n + 1. */
-static const char *const steps[] = {version_1, version_2, version_3, version_4};
+static const char *const steps[] = {version_1, version_2, version_3, version_4, version_5};
 enum { NEWEST = sizeof(steps) / sizeof(steps[0]) };
 
 static int keep_integer(void *self, int count, char **values, char **names)

@@ -32,8 +32,8 @@ static const char *const texts[] = {
     [SHARD__SQL_ADD_RECORD] =
         "INSERT INTO records(key, time_ns, type, task, host, attempt, version, from_state, to_state, outcome,"
         " decision, reason, p_fail, reason_value, reason_limit, seconds, parent, unit_begin, unit_end,"
-        " memory_bytes, detail)"
-        " VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19, ?20, ?21)",
+        " memory_bytes, detail, revision)"
+        " VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19, ?20, ?21, ?22)",
     [SHARD__SQL_ADD_TASK] =
         "INSERT INTO tasks(key, version, attempt, host, state, outcome, decision, reason, p_fail, reason_value,"
         " reason_limit, seconds, parent, unit_begin, unit_end, time_ns, memory_bytes)"
@@ -51,6 +51,9 @@ static const char *const texts[] = {
                                  " ON CONFLICT(key, outcome) DO UPDATE SET count = min(count + 1, 255)",
     [SHARD__SQL_ADD_HOST] = "INSERT INTO hosts(run, host, name) VALUES(?1, ?2, ?3) ON CONFLICT DO NOTHING",
     [SHARD__SQL_FIND_HOST] = "SELECT name FROM hosts WHERE run = ?1 AND host = ?2",
+    [SHARD__SQL_ADD_REVISION] = "INSERT INTO revisions(run, revision, detail) VALUES(?1, ?2, ?3)"
+                                " ON CONFLICT DO NOTHING",
+    [SHARD__SQL_FIND_REVISION] = "SELECT detail FROM revisions WHERE run = ?1 AND revision = ?2",
     [SHARD__SQL_CHANGE_RUN] =
         "UPDATE runs SET last_seq = ?2, updated_ns = ?3, state = coalesce(?4, state) WHERE id = ?1",
     [SHARD__SQL_GET_TASKS] =
@@ -59,10 +62,11 @@ static const char *const texts[] = {
         " ORDER BY key",
     [SHARD__SQL_GET_FAILURES] = "SELECT key, outcome, count FROM failures WHERE key BETWEEN ?1 AND ?2 ORDER BY key",
     [SHARD__SQL_GET_HOSTS] = "SELECT host, name FROM hosts WHERE run = ?1 ORDER BY host",
+    [SHARD__SQL_GET_REVISIONS] = "SELECT revision, detail FROM revisions WHERE run = ?1 ORDER BY revision",
     [SHARD__SQL_GET_RECORDS] =
         "SELECT key, time_ns, type, task, host, attempt, version, from_state, to_state, outcome, decision, reason,"
-        " p_fail, reason_value, reason_limit, seconds, parent, unit_begin, unit_end, memory_bytes, detail"
-        " FROM records WHERE key BETWEEN ?1 AND ?2 ORDER BY key",
+        " p_fail, reason_value, reason_limit, seconds, parent, unit_begin, unit_end, memory_bytes, detail,"
+        " revision FROM records WHERE key BETWEEN ?1 AND ?2 ORDER BY key",
     [SHARD__SQL_LIST_RUNS] = "SELECT name, workflow_name, owner, state, created_ns, updated_ns, epoch, task_count"
                              " FROM runs ORDER BY id DESC",
     [SHARD__SQL_FIND_SAMPLE_HOST] = "SELECT id, samples, newest_ns FROM sample_hosts WHERE name = ?1",

@@ -1,5 +1,6 @@
 -- What every script begins with. Keys of a run, in one slot: 1 its row, 2 the rows of its tasks, 3 the operations of the
--- current epoch, 4 its records, 5 its hosts, 6 its workflow. Answers are arrays that begin with a word.
+-- current epoch, 4 its records, 5 its hosts and, under numbers below 0, revisions of the catalog, 6 its workflow. Answers
+-- are arrays that begin with a word.
 local FORMAT = '1'
 local call = redis.call
 
