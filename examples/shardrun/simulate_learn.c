@@ -128,8 +128,8 @@ void learning_ended(struct learning *learning, const shard_view *view, shard_tas
         return;
     learning->row_of[task] = -1;
     learning->ends[row] = seconds_of(learning, view);
-    if (outcome != SHARD_OUTCOME_CANCELLED && outcome != SHARD_OUTCOME_PREEMPTED)
-        learning->labels[row] = outcome != SHARD_OUTCOME_DONE || is_late(learning, row);
+    int label = shard_outcome_label((int)outcome);
+    learning->labels[row] = (signed char)(label == 0 ? is_late(learning, row) : label);
 }
 
 void learning_end(struct learning *learning)

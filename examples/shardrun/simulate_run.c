@@ -7,6 +7,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include <shard/history.h>
+
 #include "cli.h"
 #include "need.h"
 #include "place.h"
@@ -49,8 +51,7 @@ static bool is_done(const struct shard_record *record)
 
 static bool is_failure(const struct shard_record *record)
 {
-    return record->type == SHARD_RECORD_TASK && record->outcome > SHARD_OUTCOME_DONE &&
-           record->outcome != SHARD_OUTCOME_CANCELLED && record->outcome != SHARD_OUTCOME_PREEMPTED;
+    return record->type == SHARD_RECORD_TASK && shard_outcome_label((int)record->outcome) == 1;
 }
 
 static int32_t kind_of(const struct seeing *seeing, shard_task_id task)

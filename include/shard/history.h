@@ -72,6 +72,14 @@ SHARD_BEGIN
  */
 SHARD_API const struct shard_schema *shard_history_schema(void);
 
+/**
+ * Says what the end of an attempt teaches: this is what the library learns from, everywhere.
+ *
+ * Returns 1 for a failure and 0 for `done`; -1 for one that is censored, which says nothing of either: `cancelled`,
+ * `preempted` (as one that was moved ends), and none.
+ */
+SHARD_API int shard_outcome_label(int outcome);
+
 /** Columns of a program's own, appended to the library's. Functions that are NULL leave their columns not known. */
 struct shard_feature_source {
     size_t struct_size;

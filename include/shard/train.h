@@ -70,6 +70,19 @@ SHARD_API int shard_table_feed(shard_table *table, const void *bytes, size_t siz
 SHARD_API int shard_table_end(shard_table *table);
 
 /**
+ * Takes rows as numbers instead of text: first the names of the features, of which nothing is kept, then row by row.
+ *
+ * `values` has a number for each name; NaN is "not known". `label` is as shard_outcome_label() has it, `end` NaN: it
+ * has not ended. Rows come in order of start, and memory is bounded, as with text; messages count the names as line 1.
+ *
+ * Returns 0.
+ * Errors: SHARD_EINVAL (the row, the column, and what was expected), SHARD_EPARSE (a name), SHARD_ELIMIT (2,048
+ * columns), SHARD_ENOMEM, SHARD_ESTATE (after one of these, or in another order).
+ */
+SHARD_API int shard_table_columns(shard_table *table, const char *const *names, int32_t count);
+SHARD_API int shard_table_add(shard_table *table, double start, double end, int label, const float *values);
+
+/**
  * Forgets the rows, so that a table of any length can be forecast in pieces. The header stays.
  */
 SHARD_API void shard_table_clear(shard_table *table);

@@ -48,7 +48,7 @@ static int get_facts(struct shard__foresight *foresight, const struct shard_view
                                    .last_failed = last_failed,
                                    .timeout_seconds = is.info.timeout_seconds};
     for (int outcome = 0; outcome < SHARD_OUTCOME_COUNT; outcome++)
-        if (shard__outcome_label((enum shard_outcome)outcome) == 1)
+        if (shard_outcome_label(outcome) == 1)
             ret_facts->failures += is.failures[outcome];
     return 0;
 }

@@ -62,7 +62,7 @@ static void tell_predictor(struct shard__foresight *foresight, const struct shar
     struct shard_predictor_handle predictor = foresight->chosen.predictor;
     if (!shard__foresight_may_call(foresight) || predictor.port->observe == NULL)
         return;
-    int label = shard__outcome_label(row->outcome);
+    int label = shard_outcome_label((int)row->outcome);
     struct shard_observation observation = {.struct_size = sizeof(observation),
                                             .row = row->values,
                                             .failed = label < 0 ? (double)NAN : (double)label,

@@ -114,7 +114,7 @@ void shard__history_sample(struct shard__history *history, int32_t id, const str
     }
 }
 
-int shard__outcome_label(enum shard_outcome outcome)
+int shard_outcome_label(int outcome)
 {
     if (outcome == SHARD_OUTCOME_DONE)
         return 0;
@@ -230,7 +230,7 @@ static void count_seconds(struct shard__kind *kind, double weight, const struct 
 
 void shard__history_ended(struct shard__history *history, const struct shard__ending *ending)
 {
-    int label = shard__outcome_label(ending->outcome);
+    int label = shard_outcome_label(ending->outcome);
     if (label < 0)
         return;
     shard__history_set_time(history, ending->time_ns);

@@ -117,9 +117,6 @@ struct shard__ending {
 /* Without memory for a pair, the rest is kept. */
 void shard__history_ended(struct shard__history *history, const struct shard__ending *ending);
 
-/* 1: a failure; 0: none; -1: censored, which says nothing of either. */
-int shard__outcome_label(enum shard_outcome outcome);
-
 /* The columns of a group, as many as the group has. Windows are as of `wall_ns`. */
 void shard__features_task(struct shard__history *history, const struct shard__task_facts *task, int64_t now_ns,
                           float *ret_values);

@@ -150,7 +150,7 @@ static int32_t role_of(shard_table *table, const char *name)
     return is_ignored(table, name) ? SHARD__TABLE_COLUMN_IGNORED : (int32_t)table->name_count;
 }
 
-static int add_column(shard_table *table, const char *text, size_t size)
+int shard__table_add_column(shard_table *table, const char *text, size_t size)
 {
     const shard_context *context = table->context;
     size_t number = table->header_count + 1;
@@ -189,7 +189,7 @@ static int add_column(shard_table *table, const char *text, size_t size)
     return 0;
 }
 
-static int end_header(shard_table *table)
+int shard__table_end_header(shard_table *table)
 {
     if (!table->label_optional && !table->has_label)
         return shard__fail(SHARD_EINVAL, "there is no column '%s' that says which attempts failed",
@@ -241,12 +241,9 @@ static int take_field(shard_table *table, const char *text, size_t size)
     return 0;
 }
 
-static int check_row(shard_table *table)
+int shard__table_check_times(shard_table *table)
 {
     long long line = (long long)table->row_line;
-    if (table->column != table->role_count)
-        return shard__fail(SHARD_EPARSE, "line %lld: %zu fields, the header has %zu", line, table->column,
-                           table->role_count);
     if (!table->has_time || table->label_optional)
         return 0;
     if (table->row_start < table->last_start)
@@ -264,8 +261,8 @@ static int end_field(shard_table *table)
     if (table->field.status < 0)
         return shard__fail(SHARD_ENOMEM, "out of memory");
     const char *text = table->field.data != NULL ? table->field.data : "";
-    int status =
-        table->has_header ? take_field(table, text, table->field.size) : add_column(table, text, table->field.size);
+    int status = table->has_header ? take_field(table, text, table->field.size)
+                                   : shard__table_add_column(table, text, table->field.size);
     table->field.size = 0;
     table->column++;
     table->state = SHARD__CSV_START;
@@ -278,9 +275,12 @@ static int end_row(shard_table *table)
     if (status < 0)
         return status;
     if (!table->has_header) {
-        status = end_header(table);
+        status = shard__table_end_header(table);
     } else {
-        status = check_row(table);
+        if (table->column != table->role_count)
+            return shard__fail(SHARD_EPARSE, "line %lld: %zu fields, the header has %zu", (long long)table->row_line,
+                               table->column, table->role_count);
+        status = shard__table_check_times(table);
         if (status == 0)
             status = shard__table_keep_row(table);
     }

@@ -5,7 +5,7 @@
 /*
  * A table of attempts in memory: features row by row as floats, beside them when each attempt started and ended and
  * whether it failed. Bounded: when it is full, every other row goes, and from then on every other row is taken; so a
- * table of any length keeps its shape in time. csv.c fills it, the trainer reads it.
+ * table of any length keeps its shape in time. csv.c and table_rows.c fill it, the trainer reads it.
  */
 
 #include <stdint.h>
@@ -77,6 +77,11 @@ struct shard_table {
     double row_end;
     float row_label;
 };
+
+/* What every row goes through, whatever it comes from: the columns, then for each row its times. 0 or a code. */
+int shard__table_add_column(shard_table *table, const char *text, size_t size);
+int shard__table_end_header(shard_table *table);
+int shard__table_check_times(shard_table *table);
 
 /* Takes the row that has been read into the table. 0 or a code. */
 int shard__table_keep_row(shard_table *table);

@@ -223,7 +223,7 @@ static int start(void *self, shard_sink *sink, shard_token token, const struct s
 
 static void count_failure(struct shard__sim *sim, int32_t task, enum shard_outcome outcome)
 {
-    if (outcome == SHARD_OUTCOME_DONE || outcome == SHARD_OUTCOME_CANCELLED || outcome == SHARD_OUTCOME_PREEMPTED)
+    if (shard_outcome_label((int)outcome) != 1)
         return;
     sim->result.failed_attempts++;
     size_t before = sim->failure_capacity;

@@ -7,6 +7,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include <shard/history.h>
+
 #include "base/error.h"
 #include "base/name.h"
 
@@ -146,11 +148,10 @@ int shard__series_outcome(struct shard__series *series, const struct shard_outco
     struct shard__series_slot *slot = slot_at(series, outcome->end_ns);
     if (slot == NULL)
         return SHARD_ENOMEM;
-    int is_done = outcome->outcome == SHARD_OUTCOME_DONE;
-    int is_censored = outcome->outcome == SHARD_OUTCOME_CANCELLED || outcome->outcome == SHARD_OUTCOME_PREEMPTED;
-    add(slot, SHARD_MEASURE_CENSORED, is_censored);
-    add(slot, SHARD_MEASURE_SECONDS, is_done ? outcome->seconds : NAN);
-    add(slot, SHARD_MEASURE_FAILED, is_censored ? NAN : !is_done);
+    int label = shard_outcome_label((int)outcome->outcome);
+    add(slot, SHARD_MEASURE_CENSORED, label < 0);
+    add(slot, SHARD_MEASURE_SECONDS, label == 0 ? outcome->seconds : NAN);
+    add(slot, SHARD_MEASURE_FAILED, label < 0 ? NAN : (double)label);
     add(slot, SHARD_MEASURE_P_FAIL, outcome->p_fail);
     return 0;
 }

@@ -173,6 +173,71 @@ START_TEST(rows_to_forecast_need_no_label_and_can_be_forgotten)
 }
 END_TEST
 
+static void name_columns(const struct shard_table_config *config)
+{
+    static const char *const names[] = {"a", "b"};
+    shard_table_free(table);
+    ck_assert_int_eq(shard_table_new(context, config, &table), 0);
+    ck_assert_int_eq(shard_table_columns(table, names, 2), 0);
+}
+
+START_TEST(rows_come_as_numbers_too)
+{
+    static const float rows[][2] = {{3, 4}, {NAN, -0.05F}, {NAN, 7}};
+    name_columns(NULL);
+    ck_assert_int_eq(shard_table_add(table, 1, 2, 0, rows[0]), 0);
+    ck_assert_int_eq(shard_table_add(table, 1.5, 10, 1, rows[1]), 0);
+    ck_assert_int_eq(shard_table_add(table, 2, NAN, -1, rows[2]), 0);
+    struct shard_table_info info = described();
+    ck_assert_int_eq(info.rows, 3);
+    ck_assert_int_eq(info.columns, 2);
+    ck_assert_str_eq(shard_table_column(table, 1), "b");
+    ck_assert_float_eq(info.values[0], 3);
+    ck_assert_float_nan(info.values[2]);
+    ck_assert_float_eq(info.values[5], 7);
+    ck_assert_double_eq(info.starts[1], 1.5);
+    ck_assert_double_eq(info.ends[1], 10);
+    ck_assert_double_nan(info.ends[2]);
+    ck_assert_float_eq(info.labels[0], 0);
+    ck_assert_float_eq(info.labels[1], 1);
+    ck_assert_float_nan(info.labels[2]);
+}
+END_TEST
+
+START_TEST(columns_of_numbers_can_be_ignored)
+{
+    static const char *const ignored[] = {"a"};
+    static const float row[] = {3, 4};
+    struct shard_table_config config = {.struct_size = sizeof(config), .ignored = ignored, .ignored_count = 1};
+    name_columns(&config);
+    ck_assert_int_eq(shard_table_add(table, 1, 2, 0, row), 0);
+    ck_assert_int_eq(described().columns, 1);
+    ck_assert_float_eq(described().values[0], 4);
+}
+END_TEST
+
+START_TEST(what_is_wrong_with_numbers_is_said_with_their_row_and_nothing_more_is_taken)
+{
+    static const char *const twice[] = {"a", "te"};
+    static const float good[] = {1, 2}, bad[] = {1, INFINITY};
+    name_columns(NULL);
+    ck_assert_int_eq(shard_table_columns(table, twice, 2), SHARD_ESTATE);
+    ck_assert_int_eq(shard_table_add(table, 5, 6, 0, good), 0);
+    ck_assert_int_eq(shard_table_add(table, 4, 6, 0, good), SHARD_EINVAL);
+    ck_assert_ptr_nonnull(strstr(message(), "line 3: 't' is 4.000 after 5.000"));
+    ck_assert_int_eq(shard_table_add(table, 6, 7, 0, good), SHARD_ESTATE);
+    ck_assert_int_eq(described().rows, 1);
+    name_columns(NULL);
+    ck_assert_int_eq(shard_table_add(table, 5, 6, 0, bad), SHARD_EINVAL);
+    ck_assert_ptr_nonnull(strstr(message(), "line 2: inf in column 'b'"));
+    shard_table_free(table);
+    ck_assert_int_eq(shard_table_new(context, NULL, &table), 0);
+    ck_assert_int_eq(shard_table_add(table, 5, 6, 0, good), SHARD_ESTATE);
+    ck_assert_int_eq(shard_table_columns(table, twice, 2), SHARD_EPARSE);
+    ck_assert_ptr_nonnull(strstr(message(), "two columns are called 'te'"));
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("table");
@@ -185,6 +250,9 @@ int main(void)
     tcase_add_test(tests, a_table_that_was_refused_takes_nothing_more);
     tcase_add_test(tests, a_long_table_is_thinned_evenly_within_its_memory);
     tcase_add_test(tests, rows_to_forecast_need_no_label_and_can_be_forgotten);
+    tcase_add_test(tests, rows_come_as_numbers_too);
+    tcase_add_test(tests, columns_of_numbers_can_be_ignored);
+    tcase_add_test(tests, what_is_wrong_with_numbers_is_said_with_their_row_and_nothing_more_is_taken);
     suite_add_tcase(suite, tests);
     return suite_run(suite);
 }
