@@ -17,7 +17,9 @@
  * Order of calls: attach once per run, then any of the others, then detach. `host_changed` comes before the first
  * `place` that could choose the host, and again whenever the host's state or free capacity has changed. `place` comes
  * for a ready task when at least one host has room for it; `after_failure` once for each attempt that failed, before
- * the engine decides on a retry; `review` for each running task, about once a second.
+ * the engine decides on a retry. A task that waits is asked about again when something has changed that could let it
+ * start. With the reason NO_CAPACITY, or EXCLUDED for a task that has had no attempt, so does every task that asks for
+ * the same resources, and is not asked about before. `review` comes for each running task, about once a second.
  */
 
 #include <stddef.h>

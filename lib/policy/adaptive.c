@@ -31,6 +31,7 @@ static void host_changed(void *self, const shard_view *view, shard_host_id host)
 {
     struct shard__adaptive *policy = self;
     shard__slots_update(&policy->slots, view, host);
+    shard__adaptive_pool_host(policy, view, host);
 }
 
 static void destroy(void *self)
@@ -38,6 +39,7 @@ static void destroy(void *self)
     struct shard__adaptive *policy = self;
     const shard_context *context = policy->context;
     shard__slots_free(&policy->slots);
+    shard__pool_free(&policy->pool);
     shard__kinds_free(&policy->kinds);
     shard__pace_free(&policy->pace);
     shard__needs_free(&policy->needs);
@@ -117,7 +119,8 @@ int shard_policy_adaptive(shard_context *context, const struct shard_adaptive_co
     struct shard__adaptive *policy = shard__zalloc(context, sizeof(*policy));
     if (policy == NULL)
         return SHARD_ENOMEM;
-    policy->context = policy->slots.context = policy->kinds.context = policy->needs.context = context;
+    policy->context = policy->slots.context = policy->pool.context = policy->kinds.context = context;
+    policy->needs.context = context;
     policy->pace.context = policy->stragglers.context = policy->blame.context = context;
     policy->blame.half_life_seconds = config.half_life_seconds;
     const struct shard__health_config health = {.most_quarantined = config.most_quarantined,

@@ -9,6 +9,7 @@
 #include "kinds.h"
 #include "needs.h"
 #include "pace.h"
+#include "pool.h"
 #include "slots.h"
 #include "split_plan.h"
 #include "stragglers.h"
@@ -17,6 +18,8 @@ struct shard__adaptive {
     shard_context *context;
     struct shard_adaptive_config config; /* with the defaults put in */
     struct shard__slots slots;
+    struct shard__pool pool; /* hosts that are open, and well enough for one more */
+    int pool_is_short;       /* there was no memory for a host: all that are open are looked at */
     struct shard__kinds kinds;
     struct shard__pace pace;
     struct shard__needs needs;
@@ -81,6 +84,8 @@ void shard__adaptive_cost(const struct shard__adaptive *policy, const struct sha
  */
 int shard__adaptive_may_start(struct shard__adaptive *policy, const struct shard_view *view,
                               const struct shard__weighed *task, int32_t host);
+/* A host has changed, or what is thought of its health: whether it is in the pool. */
+void shard__adaptive_pool_host(struct shard__adaptive *policy, const struct shard_view *view, int32_t host);
 /* The best open offer of those that are looked at, of at most `most`; 0: none. */
 int shard__adaptive_best_open(struct shard__adaptive *policy, const struct shard_view *view,
                               const struct shard__weighed *task, int32_t but_host, struct shard__offer *ret_best,

@@ -24,18 +24,35 @@ double shard__adaptive_rank(void *self, const shard_view *view, shard_task_id ta
     return (double)view->workflow->rank_seconds[view->tasks->origin(view->run, task)];
 }
 
-int shard__adaptive_may_start(struct shard__adaptive *policy, const struct shard_view *view,
-                              const struct shard__weighed *task, int32_t host)
+/* Whether a host's health lets one more task start there, whichever. */
+static int has_room(struct shard__adaptive *policy, const struct shard_view *view, int32_t host)
 {
     const struct shard__host *about = &view->cluster->hosts[host];
     if (shard__health_of(&policy->health, host, view->now_ns) == SHARD__HEALTHY)
         return about->running < about->slots;
     struct shard__rate rate = shard__blame_host(&policy->blame, host, view->now_ns);
-    if (about->running >= shard__health_slots(&policy->health, host, about->slots, &rate, view->now_ns))
+    return about->running < shard__health_slots(&policy->health, host, about->slots, &rate, view->now_ns);
+}
+
+int shard__adaptive_may_start(struct shard__adaptive *policy, const struct shard_view *view,
+                              const struct shard__weighed *task, int32_t host)
+{
+    if (!has_room(policy, view, host))
         return 0;
     if (shard__health_of(&policy->health, host, view->now_ns) != SHARD__PROBATION)
         return 1;
     return task->failures == 0 && task->seconds <= canary_share * shard__pace_seconds(&policy->pace, -1, NAN) + 1e-9;
+}
+
+void shard__adaptive_pool_host(struct shard__adaptive *policy, const struct shard_view *view, int32_t host)
+{
+    int is_open = view->cluster->hosts[host].open_index >= 0, is_in = is_open && has_room(policy, view, host);
+    /* One that is left out for its failures comes in again when something there ends, or its quarantine does. */
+    if (shard__health_of(&policy->health, host, view->now_ns) == SHARD__QUARANTINED &&
+        shard__pool_wake(&policy->pool, host, policy->health.hosts[host].until_ns) < 0)
+        is_in = is_open;
+    if (shard__pool_set(&policy->pool, host, is_in) < 0)
+        policy->pool_is_short = 1;
 }
 
 /* What was refused of late for tasks of a kind, by host: not asked again for every task that waits. */
@@ -65,20 +82,32 @@ static void refuse(struct shard__adaptive *policy, const struct shard_view *view
     }
 }
 
-/* Open hosts to look at: all if they are few, else so many drawn ones. */
+/* Whether to look at a host for a task: then it is added to the offers. */
+static int32_t look_at(struct shard__adaptive *policy, const struct shard_view *view, const struct shard__weighed *task,
+                       int32_t but_host, int32_t host, struct shard__offer *ret_offer)
+{
+    if (host == but_host || is_refused(policy, host, task->kind, view->now_ns) ||
+        !shard__view_admits(view, &task->need, host) || !shard__adaptive_may_start(policy, view, task, host))
+        return 0;
+    *ret_offer = (struct shard__offer){.host = host};
+    return 1;
+}
+
+/* Open hosts to look at: all if they are few, else the newest and so many drawn ones, or the newest that will do. */
 static int32_t draw_offers(struct shard__adaptive *policy, const struct shard_view *view,
                            const struct shard__weighed *task, int32_t but_host, struct shard__offer *ret_offers)
 {
-    const struct shard__cluster *cluster = view->cluster;
-    int32_t most = policy->config.candidates * (task->urgency >= urgent ? URGENT_TIMES : 1), count = 0;
-    int draw = cluster->open_count > most;
-    for (int32_t i = 0; i < (draw ? 2 * most : cluster->open_count) && count < most; i++) {
-        int32_t host =
-            cluster->open[draw ? (int32_t)(shard__random_next(view->random) % (uint64_t)cluster->open_count) : i];
-        if (host != but_host && !is_refused(policy, host, task->kind, view->now_ns) &&
-            shard__view_admits(view, &task->need, host) && shard__adaptive_may_start(policy, view, task, host))
-            ret_offers[count++] = (struct shard__offer){.host = host};
+    int32_t most = policy->config.candidates * (task->urgency >= urgent ? URGENT_TIMES : 1), count = 0, host;
+    while ((host = shard__pool_woken(&policy->pool, view->now_ns)) >= 0)
+        shard__adaptive_pool_host(policy, view, host);
+    const int32_t *hosts = policy->pool_is_short ? view->cluster->open : policy->pool.hosts;
+    int32_t all = policy->pool_is_short ? view->cluster->open_count : policy->pool.count;
+    for (int32_t i = 0; all > most && i < 2 * most && count < most; i++) {
+        host = hosts[i == 0 ? all - 1 : (int32_t)(shard__random_next(view->random) % (uint64_t)all)];
+        count += look_at(policy, view, task, but_host, host, &ret_offers[count]);
     }
+    for (int32_t i = all - 1; (all <= most || count == 0) && i >= 0; i--)
+        count += look_at(policy, view, task, but_host, hosts[i], &ret_offers[count]);
     return count;
 }
 

@@ -177,6 +177,7 @@ int shard__adaptive_after_failure(void *self, const shard_view *view, shard_task
     enum shard__health_state before = shard__health_of(&policy->health, host, view->now_ns);
     enum shard__health_state after =
         shard__health_ended(&policy->health, host, view->cluster->host_count, &rate, shares.host, view->now_ns);
+    shard__adaptive_pool_host(policy, view, host);
     if (after == SHARD__QUARANTINED && before != SHARD__QUARANTINED)
         shard__log(policy->context, SHARD_LOG_WARNING, "host-quarantined",
                    "host '%s' is quarantined: %.1f of its last %.1f attempts failed by its doing",
@@ -234,6 +235,7 @@ void shard__adaptive_after_success(void *self, const shard_view *view, shard_tas
     shard__blame_done(&policy->blame, &about);
     struct shard__rate rate = shard__blame_host(&policy->blame, host, view->now_ns);
     shard__health_ended(&policy->health, host, view->cluster->host_count, &rate, 0, view->now_ns);
+    shard__adaptive_pool_host(policy, view, host);
     learn_overhead(policy, view, &task, host, seconds);
     shard__adaptive_learn_needs(policy, view, &task, SHARD_OUTCOME_DONE);
     double told = view->tasks->expected_seconds(view->run, id);

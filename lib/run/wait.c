@@ -103,7 +103,10 @@ int shard__run_wait(struct shard__run *run, int32_t profile, int32_t task, const
     hot->decision = SHARD_DECIDE_WAIT;
     hot->reason = (unsigned)decision->reason & 0xffu;
     hot->value = (float)decision->value;
-    if (decision->reason == SHARD_REASON_NO_CAPACITY || *held_in_row >= HELD_OF_A_PROFILE) {
+    /* Where a task that has not failed is not wanted, none is that asks for the same. */
+    int for_all = decision->reason == SHARD_REASON_NO_CAPACITY ||
+                  (decision->reason == SHARD_REASON_EXCLUDED && decision->wait_seconds == 0 && hot->attempt == 0);
+    if (for_all || *held_in_row >= HELD_OF_A_PROFILE) {
         /* Where nothing runs, nothing will end and change that: only time can. */
         if (decision->reason != SHARD_REASON_NO_CAPACITY || run->attempts->active == 0)
             look_within(run, 1);

@@ -1,0 +1,128 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The pool of hosts that a policy would use, and that the engine asks no more often than an answer can differ. */
+
+#include <string.h>
+
+#include <shard/shard.h>
+
+#include "policy/pool.h"
+#include "suite.h"
+#include "tracked.h"
+#include "world.h"
+
+static struct tracked tracked;
+static struct shard__pool pool;
+
+static void begin(void)
+{
+    pool = (struct shard__pool){.context = tracked_context(&tracked, NULL, NULL)};
+}
+
+static void end(void)
+{
+    shard_context *context = pool.context;
+    shard__pool_free(&pool);
+    tracked_context_free(&tracked, context);
+}
+
+static void check(int count, const int *hosts)
+{
+    ck_assert_int_eq(pool.count, count);
+    for (int i = 0; i < count; i++)
+        ck_assert_int_eq(pool.hosts[i], hosts[i]);
+}
+
+START_TEST(a_host_is_in_the_pool_once_or_not_at_all)
+{
+    begin();
+    for (int i = 0; i < 2; i++) {
+        ck_assert_int_eq(shard__pool_set(&pool, 7, 1), 0);
+        ck_assert_int_eq(shard__pool_set(&pool, 2, 1), 0);
+        ck_assert_int_eq(shard__pool_set(&pool, 0, 1), 0);
+    }
+    check(3, (const int[]){7, 2, 0});
+    ck_assert_int_eq(shard__pool_set(&pool, 7, 0), 0);
+    ck_assert_int_eq(shard__pool_set(&pool, 7, 0), 0);
+    ck_assert_int_eq(shard__pool_set(&pool, 99, 0), 0);
+    check(2, (const int[]){0, 2});
+    ck_assert_int_eq(shard__pool_set(&pool, 7, 1), 0); /* the newest is the last */
+    check(3, (const int[]){0, 2, 7});
+    end();
+}
+END_TEST
+
+START_TEST(hosts_are_given_when_their_time_has_come_and_once)
+{
+    const int64_t late = (INT64_C(1) << 61) + 12345; /* no double is that */
+    begin();
+    for (int i = 0; i < 3; i++)
+        ck_assert_int_eq(shard__pool_wake(&pool, 4, late), 0);
+    ck_assert_int_eq(shard__pool_wake(&pool, 5, 1000000), 0);
+    ck_assert_int_eq(shard__pool_woken(&pool, 999999), -1);
+    ck_assert_int_eq(shard__pool_woken(&pool, 1010000), 5);
+    ck_assert_int_eq(shard__pool_woken(&pool, late - 1), -1);
+    ck_assert_int_eq(shard__pool_woken(&pool, late + 10000), 4);
+    ck_assert_int_eq(shard__pool_woken(&pool, INT64_MAX), -1);
+    end();
+}
+END_TEST
+
+START_TEST(without_memory_a_host_stays_out_and_that_is_told)
+{
+    begin();
+    tracked.fail_at = tracked.calls + 1;
+    ck_assert_int_eq(shard__pool_set(&pool, 3, 1), SHARD_ENOMEM);
+    tracked.fail_at = tracked.calls + 1;
+    ck_assert_int_eq(shard__pool_wake(&pool, 3, 5), SHARD_ENOMEM);
+    check(0, NULL);
+    ck_assert_int_eq(shard__pool_set(&pool, 3, 1), 0);
+    check(1, (const int[]){3});
+    end();
+}
+END_TEST
+
+/* ---- asking ---- */
+
+static int asked[8]; /* by task */
+
+static int wants_later(void *self, const shard_view *view, shard_task_id task, struct shard_decision *ret_decision)
+{
+    (void)self;
+    (void)view;
+    asked[task]++;
+    ret_decision->kind = SHARD_DECIDE_WAIT;
+    ret_decision->reason = SHARD_REASON_EXCLUDED;
+    if (asked[0] < 3)
+        return 0;
+    ret_decision->kind = SHARD_DECIDE_START;
+    ret_decision->host = 0;
+    return 0;
+}
+
+START_TEST(where_a_fresh_task_is_not_wanted_those_that_ask_for_the_same_are_not_asked_about)
+{
+    static struct world world;
+    const struct shard_policy port = {.struct_size = sizeof(port), .name = "later", .place = wants_later};
+    memset(asked, 0, sizeof(asked));
+    world_init(&world, NULL);
+    world.policy = world.config.policy = (struct shard_policy_handle){&port, NULL};
+    int run = world_begin_bag(&world, 1, 8, 8, (struct shard_task_spec){.cpu_millicores = 1});
+    ck_assert_int_eq(world_finish(&world, run), SHARD_RUN_DONE);
+    ck_assert_int_eq(asked[0], 3); /* again as time passes */
+    for (int task = 1; task < 8; task++)
+        ck_assert_int_eq(asked[task], 1); /* once it would start */
+    world_free(&world);
+}
+END_TEST
+
+int main(void)
+{
+    Suite *suite = suite_create("pool");
+    TCase *tcase = tcase_create("pool");
+    tcase_add_test(tcase, a_host_is_in_the_pool_once_or_not_at_all);
+    tcase_add_test(tcase, hosts_are_given_when_their_time_has_come_and_once);
+    tcase_add_test(tcase, without_memory_a_host_stays_out_and_that_is_told);
+    tcase_add_test(tcase, where_a_fresh_task_is_not_wanted_those_that_ask_for_the_same_are_not_asked_about);
+    suite_add_tcase(suite, tcase);
+    return suite_run(suite);
+}
