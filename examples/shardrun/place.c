@@ -77,6 +77,9 @@ static int open_redis(const struct place *place, shard_context *context, struct 
                                               .url = place->store,
                                               .password = getenv("SHARDRUN_REDIS_PASSWORD"),
                                               .password_file = getenv("SHARDRUN_REDIS_PASSWORD_FILE")};
+    config.sentinel_user = getenv("SHARDRUN_REDIS_SENTINEL_USER");
+    config.sentinel_password = getenv("SHARDRUN_REDIS_SENTINEL_PASSWORD");
+    config.sentinel_password_file = getenv("SHARDRUN_REDIS_SENTINEL_PASSWORD_FILE");
     config.wait_replicas = number_from("SHARDRUN_REDIS_WAIT_REPLICAS");
     config.wait_ms = number_from("SHARDRUN_REDIS_WAIT_MS");
     config.waitaof = number_from("SHARDRUN_REDIS_WAITAOF");

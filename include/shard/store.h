@@ -261,6 +261,9 @@ struct shard_redis_store_config {
     int64_t keep_seconds;         /* older samples of a host than its newest by so much go; 0: 30 days */
     int64_t keep_outcomes;        /* the newest; 0: 500,000 */
     int64_t keep_outcome_seconds; /* older outcomes than the newest by so much go; 0: two years */
+    const char *sentinel_user;    /* to sentinels, which have users of their own; NULL: the default one */
+    const char *sentinel_password;
+    const char *sentinel_password_file;
 };
 
 /**

@@ -38,16 +38,17 @@ class Servers:
         self.place.wait_for(lambda: "PONG" in ask(port, "PING"), "a server")
         return port
 
-    def sentinel(self, master):
+    def sentinel(self, master, *settings):
         port = free_port()
         directory = self.place.path / f"server-{port}"
         directory.mkdir()
         (directory / "sentinel.conf").write_text(
             f"port {port}\nbind 127.0.0.1\ndir {directory}\nsentinel monitor shop 127.0.0.1 {master} 1\n"
-            "sentinel down-after-milliseconds shop 500\nsentinel failover-timeout shop 5000\n")
+            "sentinel down-after-milliseconds shop 500\nsentinel failover-timeout shop 5000\n" +
+            "".join(f"{setting}\n" for setting in settings))
         self.processes[port] = subprocess.Popen(["redis-server", directory / "sentinel.conf", "--sentinel"],
                                                 stdout=open(directory / "log", "w"), cwd=directory)
-        self.place.wait_for(lambda: "PONG" in ask(port, "PING"), "a sentinel")
+        self.place.wait_for(lambda: "PONG" in ask(port, "PING") or "NOAUTH" in ask(port, "PING"), "a sentinel")
         return port
 
     def kill(self, port):
@@ -118,25 +119,74 @@ def a_master_that_no_sentinel_knows_is_told(place):
 
 
 @case
+def sentinels_have_users_of_their_own(place):
+    with servers(place) as all_of_them:
+        sentinel = all_of_them.sentinel(all_of_them.start(), "requirepass sesame", "user walker on >staff +@all")
+        store = f"redis-sentinel://127.0.0.1:{sentinel}/shop"
+
+        def status(**options):
+            return place.call("status", "--store", store,
+                              env={**os.environ, **{f"SHARDRUN_REDIS_SENTINEL_{k}": v for k, v in options.items()}})
+
+        ended(status(), 3, f"sentinel 127.0.0.1:{sentinel}: it wants a password")
+        ended(status(PASSWORD="sesam"), 3, f"sentinel 127.0.0.1:{sentinel}: user or password is wrong")
+        ended(status(PASSWORD="sesame"), 0)
+        ended(status(USER="walker"), 2, "user 'walker' has no password")
+        place.write("secret", "staff\n")
+        ended(status(USER="walker", PASSWORD_FILE=str(place.path / "secret")), 0)
+        ended(status(USER="walker", PASSWORD="sesame"), 3, "user or password is wrong")
+
+
+def cluster(place, all_of_them):
+    """Two nodes with half of the slots each, and which of them has the slot of the run."""
+    nodes = [all_of_them.start(*DURABLE, "--cluster-enabled", "yes", "--cluster-port", free_port()) for _ in range(2)]
+    ports = [ask(node, "CLUSTER", "NODES").split()[1].split("@")[1].split(",")[0] for node in nodes]
+    ask(nodes[0], "CLUSTER", "ADDSLOTSRANGE", 0, 8191)
+    ask(nodes[1], "CLUSTER", "ADDSLOTSRANGE", 8192, 16383)
+    ask(nodes[0], "CLUSTER", "MEET", "127.0.0.1", nodes[1], ports[1])
+    place.wait_for(lambda: all("cluster_state:ok" in ask(node, "CLUSTER", "INFO") and
+                               "cluster_known_nodes:2" in ask(node, "CLUSTER", "INFO") for node in nodes),
+                   "the cluster")
+    slot = int(ask(nodes[0], "CLUSTER", "KEYSLOT", "{shard:r}:run"))
+    return nodes if slot < 8192 else nodes[::-1], slot
+
+
+def check_on_all(place, nodes):
+    for node in nodes:
+        status = place.call("status", "--store", f"redis://127.0.0.1:{node}", "--json")
+        ended(status, 0)
+        same(status.objects[0]["state"], "done", status)
+
+
+@case
 def a_cluster_is_followed_to_the_node_that_has_the_run(place):
     with servers(place) as all_of_them:
-        nodes = [all_of_them.start(*DURABLE, "--cluster-enabled", "yes", "--cluster-port", free_port())
-                 for _ in range(2)]
-        ports = [ask(node, "CLUSTER", "NODES").split()[1].split("@")[1].split(",")[0] for node in nodes]
-        ask(nodes[0], "CLUSTER", "ADDSLOTSRANGE", 0, 8191)
-        ask(nodes[1], "CLUSTER", "ADDSLOTSRANGE", 8192, 16383)
-        ask(nodes[0], "CLUSTER", "MEET", "127.0.0.1", nodes[1], ports[1])
-        place.wait_for(lambda: all("cluster_state:ok" in ask(node, "CLUSTER", "INFO") and
-                                   "cluster_known_nodes:2" in ask(node, "CLUSTER", "INFO") for node in nodes),
-                       "the cluster")
-        slots = [int(ask(nodes[0], "CLUSTER", "KEYSLOT", key)) for key in ("{shard:r}:run", "shard:runs")]
-        wrong = nodes[0] if slots[0] >= 8192 else nodes[1]
-        process, ledger = begin(place, f"redis://127.0.0.1:{wrong}")
+        nodes, _ = cluster(place, all_of_them)
+        process, ledger = begin(place, f"redis://127.0.0.1:{nodes[1]}")
         check(place.finish(process), ledger)
-        for node in nodes:
-            status = place.call("status", "--store", f"redis://127.0.0.1:{node}", "--json")
-            ended(status, 0)
-            same(status.objects[0]["state"], "done", status)
+        check_on_all(place, nodes)
+
+
+@case
+def a_run_that_a_cluster_moves_to_another_node_goes_on(place):
+    with servers(place) as all_of_them:
+        nodes, slot = cluster(place, all_of_them)
+        process, ledger = begin(place, f"redis://127.0.0.1:{nodes[0]}")
+        ids = [ask(node, "CLUSTER", "MYID").strip() for node in nodes]
+        same(ask(nodes[1], "CLUSTER", "SETSLOT", slot, "IMPORTING", ids[0]).strip(), "OK")
+        same(ask(nodes[0], "CLUSTER", "SETSLOT", slot, "MIGRATING", ids[1]).strip(), "OK")
+        keys = ask(nodes[0], "CLUSTER", "GETKEYSINSLOT", slot, 100).split()
+        assert "{shard:r}:run" in keys, keys
+        same(ask(nodes[0], "MIGRATE", "127.0.0.1", nodes[1], "", 0, 5000, "KEYS", *keys).strip(), "OK")
+        # The slot is still the first node's, which has no key of it: the run goes on by ASK alone.
+        begun = len(ledger.read_text().splitlines())
+        place.wait_for(lambda: len(ledger.read_text().splitlines()) >= min(begun + 3, STEPS) or
+                       process.poll() is not None, "three more tasks")
+        same(ask(nodes[0], "CLUSTER", "COUNTKEYSINSLOT", slot).strip(), "0")
+        for node in nodes[::-1]:
+            same(ask(node, "CLUSTER", "SETSLOT", slot, "NODE", ids[1]).strip(), "OK")
+        check(place.finish(process), ledger)
+        check_on_all(place, nodes)
 
 
 main()

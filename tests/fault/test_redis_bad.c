@@ -59,7 +59,7 @@ START_TEST(a_wrong_password_is_told_once)
     ask("CONFIG", "SET", "requirepass", "right");
     redis_place_store(&place, &config);
     FAILS(redis_place_create(&place), SHARD_EIO,
-          "user or password is wrong; see the user in the URL, and the password's file");
+          "user or password is wrong; see the user in the URL, and the password's file (sentinels have their own)");
     redis_place_close_store(&place);
     redis_place_store(&place, NULL);
     FAILS(redis_place_create(&place), SHARD_EIO, "it wants a password");

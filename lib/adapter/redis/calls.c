@@ -133,15 +133,17 @@ static void waited(struct shard__redis_store *store, const struct shard__redis_e
         shard__redis_end(store, call, 0);
 }
 
-/* A run lies on one node of a cluster, whole, so the link goes there: "MOVED 1234 host:port". A master that sentinels
- * named and that is one no more is left. 1 when the link is gone. */
+/* A run lies on one node of a cluster, whole, so the link goes there: "MOVED 1234 host:port", or "ASK 1234 host:port"
+ * when that node is only about to have it. A master that sentinels named and that is one no more is left. 1 when the
+ * link is gone. */
 static int goes_elsewhere(struct shard__redis_store *store, const redisReply *reply)
 {
     if (store->master != NULL && strncmp(reply->str, "READONLY", 8) == 0) {
         shard__redis_link_break(store, "%s:%d is not the master any more", store->host, store->port);
         return 1;
     }
-    const char *place = strncmp(reply->str, "MOVED ", 6) == 0 ? strchr(reply->str + 6, ' ') : NULL;
+    int asks = strncmp(reply->str, "ASK ", 4) == 0;
+    const char *place = asks || strncmp(reply->str, "MOVED ", 6) == 0 ? strchr(strchr(reply->str, ' ') + 1, ' ') : NULL;
     const char *colon = place == NULL ? NULL : strrchr(place, ':');
     if (colon == NULL || store->unix_socket != NULL)
         return 0;
@@ -149,6 +151,7 @@ static int goes_elsewhere(struct shard__redis_store *store, const redisReply *re
     shard__redis_link_go(store, is_here ? store->host : place + 1,
                          is_here ? strlen(store->host) : (size_t)(colon - place - 1),
                          (int32_t)strtol(colon + 1, NULL, 10));
+    store->link.is_asking = asks;
     return 1;
 }
 
@@ -222,35 +225,29 @@ static int send_call(struct shard__redis_store *store, struct shard__redis_call 
 {
     const struct shard__redis_command *command = &call->command;
     int waits = call->is_write && store->wait_replicas > 0, syncs = call->is_write && store->waitaof;
-    struct shard__redis_command wait;
     int status = 0;
     if (command->script >= 0 && !store->link.loaded[command->script]) {
-        shard__redis_command_init(&wait, store->context);
-        shard__redis_text(&wait, "SCRIPT");
-        shard__redis_text(&wait, "LOAD");
-        shard__redis_text(&wait, shard__redis_scripts[command->script].text);
-        status = shard__redis_expect(store, SHARD__REDIS_EXPECT_SCRIPT, NULL, command->script);
-        if (status == 0)
-            shard__redis_put(store, &wait);
-        shard__redis_command_clear(&wait);
+        const char *const load[] = {"SCRIPT", "LOAD", shard__redis_scripts[command->script].text, NULL};
+        status = shard__redis_put_words(store, SHARD__REDIS_EXPECT_NOTHING, NULL, load);
         store->link.loaded[command->script] = 1;
     }
+    const char *const asking[] = {"ASKING", NULL};
+    if (status == 0 && store->link.is_asking)
+        status = shard__redis_put_words(store, SHARD__REDIS_EXPECT_NOTHING, NULL, asking);
     if (status == 0)
-        status = shard__redis_expect(store, SHARD__REDIS_EXPECT_CALL, call, -1);
+        status = shard__redis_expect(store, SHARD__REDIS_EXPECT_CALL, call);
     if (status < 0)
         return status;
     shard__redis_put(store, command);
     call->expected = 1;
     if (waits || syncs) {
-        shard__redis_command_init(&wait, store->context);
-        shard__redis_text(&wait, syncs ? "WAITAOF" : "WAIT");
-        if (syncs)
-            shard__redis_number(&wait, 1);
-        shard__redis_number(&wait, store->wait_replicas);
-        shard__redis_number(&wait, store->wait_ms);
-        status = shard__redis_expect(store, syncs ? SHARD__REDIS_EXPECT_WAITAOF : SHARD__REDIS_EXPECT_WAIT, call, -1);
-        shard__redis_put(store, &wait);
-        shard__redis_command_clear(&wait);
+        char replicas[16], wait_ms[16];
+        snprintf(replicas, sizeof(replicas), "%d", store->wait_replicas);
+        snprintf(wait_ms, sizeof(wait_ms), "%d", store->wait_ms);
+        const char *const wait[] = {"WAIT", replicas, wait_ms, NULL};
+        const char *const sync[] = {"WAITAOF", "1", replicas, wait_ms, NULL};
+        status = shard__redis_put_words(store, syncs ? SHARD__REDIS_EXPECT_WAITAOF : SHARD__REDIS_EXPECT_WAIT, call,
+                                        syncs ? sync : wait);
         call->expected = 2;
     }
     call->state = SHARD__REDIS_SENT;

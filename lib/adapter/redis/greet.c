@@ -3,57 +3,42 @@
 
 #include "redis.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/context.h"
 #include "base/error.h"
 
-static int send_greeting(struct shard__redis_store *store, enum shard__redis_expect kind, const char *const *words)
+static int send_login(struct shard__redis_store *store, const struct shard__redis_login *login)
 {
-    struct shard__redis_command command;
-    shard__redis_command_init(&command, store->context);
-    for (; *words != NULL; words++)
-        shard__redis_text(&command, *words);
-    int status = shard__redis_expect(store, kind, NULL, -1);
-    if (status == 0)
-        shard__redis_put(store, &command);
-    shard__redis_command_clear(&command);
-    return status;
+    const char *const with_user[] = {"AUTH", login->user, login->password, NULL};
+    const char *const without[] = {"AUTH", login->password, NULL};
+    if (login->password == NULL)
+        return 0;
+    return shard__redis_put_words(store, SHARD__REDIS_EXPECT_AUTH, NULL, login->user != NULL ? with_user : without);
 }
 
 int shard__redis_greet(struct shard__redis_store *store)
 {
-    struct shard__redis_command command;
-    int status = 0;
+    char db[16];
+    int status = send_login(store, store->link.is_to_sentinel ? &store->sentinel_login : &store->login);
     if (store->link.is_to_sentinel) {
         const char *const words[] = {"SENTINEL", "GET-MASTER-ADDR-BY-NAME", store->master, NULL};
-        return send_greeting(store, SHARD__REDIS_EXPECT_SENTINEL, words);
-    }
-    if (store->password != NULL) {
-        const char *const with_user[] = {"AUTH", store->user, store->password, NULL};
-        const char *const without[] = {"AUTH", store->password, NULL};
-        status = send_greeting(store, SHARD__REDIS_EXPECT_AUTH, store->user != NULL ? with_user : without);
+        return status < 0 ? status : shard__redis_put_words(store, SHARD__REDIS_EXPECT_SENTINEL, NULL, words);
     }
     const char *const settings[] = {"CONFIG", "GET", "appen*", NULL};
     const char *const memory[] = {"CONFIG", "GET", "maxmemory*", NULL};
     if (status == 0 && !store->has_warned)
-        status = send_greeting(store, SHARD__REDIS_EXPECT_CONFIG, settings);
+        status = shard__redis_put_words(store, SHARD__REDIS_EXPECT_CONFIG, NULL, settings);
     if (status == 0 && !store->has_warned)
-        status = send_greeting(store, SHARD__REDIS_EXPECT_CONFIG, memory);
+        status = shard__redis_put_words(store, SHARD__REDIS_EXPECT_CONFIG, NULL, memory);
     const char *const role[] = {"ROLE", NULL};
     if (status == 0 && store->master != NULL)
-        status = send_greeting(store, SHARD__REDIS_EXPECT_ROLE, role);
-    if (status == 0)
-        status = shard__redis_expect(store, SHARD__REDIS_EXPECT_SELECT, NULL, -1);
-    if (status < 0)
-        return status;
-    shard__redis_command_init(&command, store->context);
-    shard__redis_text(&command, "SELECT");
-    shard__redis_number(&command, store->db);
-    shard__redis_put(store, &command);
-    shard__redis_command_clear(&command);
-    return 0;
+        status = shard__redis_put_words(store, SHARD__REDIS_EXPECT_ROLE, NULL, role);
+    snprintf(db, sizeof(db), "%d", store->db);
+    const char *const select[] = {"SELECT", db, NULL};
+    return status < 0 ? status : shard__redis_put_words(store, SHARD__REDIS_EXPECT_SELECT, NULL, select);
 }
 
 static const char *setting(const redisReply *reply, const char *name)
@@ -94,9 +79,7 @@ static void take_master(struct shard__redis_store *store, const redisReply *repl
 {
     if (reply->type != REDIS_REPLY_ARRAY || reply->elements != 2 || reply->element[0]->type != REDIS_REPLY_STRING ||
         reply->element[1]->type != REDIS_REPLY_STRING) {
-        shard__redis_link_break(store, "sentinel %s:%d knows no master '%s'%s%.100s", store->host, store->port,
-                                store->master, reply->type == REDIS_REPLY_ERROR ? ": " : "",
-                                reply->type == REDIS_REPLY_ERROR ? reply->str : "");
+        shard__redis_link_break(store, "sentinel %s:%d knows no master '%s'", store->host, store->port, store->master);
         return;
     }
     store->has_master = 1;
@@ -118,6 +101,12 @@ void shard__redis_greeted(struct shard__redis_store *store, const struct shard__
         /* A password that was not accepted, or that is missing, is told by SELECT. */
         if (reply->type != REDIS_REPLY_ERROR || strncmp(reply->str, "NOPERM", 6) == 0)
             warn(store, reply);
+        return;
+    }
+    if (store->link.is_to_sentinel && reply->type == REDIS_REPLY_ERROR) {
+        /* Another one may be of another mind. */
+        (void)shard__redis_fail_reply(store, reply, &passes);
+        shard__redis_link_break(store, "sentinel %s:%d: %s", store->host, store->port, shard__redis_trouble(store));
         return;
     }
     if (expected->kind == SHARD__REDIS_EXPECT_SENTINEL) {

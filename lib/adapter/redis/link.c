@@ -24,8 +24,7 @@ enum { MOST_REPLY_BYTES = 64 << 20 };
 #define FIRST_PAUSE_NS INT64_C(20000000)
 #define LONGEST_PAUSE_NS INT64_C(1000000000)
 
-int shard__redis_expect(struct shard__redis_store *store, enum shard__redis_expect kind, struct shard__redis_call *call,
-                        int32_t script)
+int shard__redis_expect(struct shard__redis_store *store, enum shard__redis_expect kind, struct shard__redis_call *call)
 {
     struct shard__redis_link *link = &store->link;
     if (link->ring_count == link->ring_capacity) {
@@ -41,8 +40,7 @@ int shard__redis_expect(struct shard__redis_store *store, enum shard__redis_expe
     }
     if (link->ring_count == 0)
         link->silent_since_ns = shard__now_ns(store->context);
-    link->ring[(link->ring_head + link->ring_count) % link->ring_capacity] =
-        (struct shard__redis_expected){kind, script, call};
+    link->ring[(link->ring_head + link->ring_count) % link->ring_capacity] = (struct shard__redis_expected){kind, call};
     link->ring_count++;
     return 0;
 }
@@ -55,6 +53,20 @@ void shard__redis_put(struct shard__redis_store *store, const struct shard__redi
     shard__bytes_append(&store->link.out, command->body.data, command->body.size);
     if (command->body.status < 0)
         store->link.out.status = command->body.status;
+}
+
+int shard__redis_put_words(struct shard__redis_store *store, enum shard__redis_expect kind,
+                           struct shard__redis_call *call, const char *const *words)
+{
+    struct shard__redis_command command;
+    shard__redis_command_init(&command, store->context);
+    for (; *words != NULL; words++)
+        shard__redis_text(&command, *words);
+    int status = shard__redis_expect(store, kind, call);
+    if (status == 0)
+        shard__redis_put(store, &command);
+    shard__redis_command_clear(&command);
+    return status;
 }
 
 static void watch(struct shard__redis_store *store, int wants_write)
@@ -97,7 +109,7 @@ void shard__redis_link_go(struct shard__redis_store *store, const char *host, si
     shard__strfree(store->context, store->host);
     store->host = copy;
     store->port = port;
-    store->link.is_to_sentinel = 0;
+    store->link.is_to_sentinel = store->link.is_asking = 0;
     store->link.next_ns = 0;
     hang_up(store);
     shard__log(store->context, SHARD_LOG_INFO, "store-link", "store '%s': goes to %s:%d", store->name, copy, port);
@@ -274,7 +286,7 @@ static void take_replies(struct shard__redis_store *store)
         link->silent_since_ns = shard__now_ns(store->context);
         if (expected.kind <= SHARD__REDIS_EXPECT_CONFIG)
             shard__redis_greeted(store, &expected, reply);
-        else if (expected.kind != SHARD__REDIS_EXPECT_SCRIPT)
+        else if (expected.kind != SHARD__REDIS_EXPECT_NOTHING)
             shard__redis_replied(store, &expected, reply);
         freeReplyObject(object);
     }

@@ -18,6 +18,14 @@
 #include "base/context.h"
 #include "base/error.h"
 
+static void forget_login(const shard_context *context, struct shard__redis_login *login)
+{
+    if (login->password != NULL)
+        explicit_bzero(login->password, strlen(login->password));
+    shard__strfree(context, login->password);
+    shard__strfree(context, login->user);
+}
+
 void shard__redis_free(struct shard__redis_store *store)
 {
     const shard_context *context = store->context;
@@ -41,17 +49,15 @@ void shard__redis_free(struct shard__redis_store *store)
     shard__strfree(context, store->name);
     shard__strfree(context, store->host);
     shard__strfree(context, store->unix_socket);
-    shard__strfree(context, store->user);
     shard__strfree(context, store->sentinels);
     shard__strfree(context, store->master);
-    if (store->password != NULL)
-        explicit_bzero(store->password, strlen(store->password));
-    shard__strfree(context, store->password);
+    forget_login(context, &store->login);
+    forget_login(context, &store->sentinel_login);
     shard__strfree(context, store->prefix);
     shard__release(context, store, sizeof(*store));
 }
 
-static int read_password(struct shard__redis_store *store, const char *path)
+static int read_password(const shard_context *context, const char *path, char **ret_password)
 {
     char line[1024];
     int fd = open(path, O_RDONLY | O_CLOEXEC);
@@ -65,9 +71,9 @@ static int read_password(struct shard__redis_store *store, const char *path)
     line[strcspn(line, "\r\n")] = '\0';
     if (line[0] == '\0')
         return shard__fail(SHARD_EINVAL, "password file '%s': its first line is empty", path);
-    store->password = shard__strdup(store->context, line);
+    *ret_password = shard__strdup(context, line);
     explicit_bzero(line, sizeof(line));
-    return store->password == NULL ? SHARD_ENOMEM : 0;
+    return *ret_password == NULL ? SHARD_ENOMEM : 0;
 }
 
 static int check_config(const struct shard_redis_store_config *config)
@@ -80,8 +86,6 @@ static int check_config(const struct shard_redis_store_config *config)
         (config->prefix[0] == '\0' || strlen(config->prefix) > 100 || strpbrk(config->prefix, "{}") != NULL))
         return shard__fail(SHARD_EINVAL, "redis store: prefix '%s' is empty, longer than 100 bytes or has braces",
                            config->prefix);
-    if (config->user != NULL && config->password == NULL && config->password_file == NULL && config->url == NULL)
-        return shard__fail(SHARD_EINVAL, "redis store: user '%s' has no password", config->user);
     return 0;
 }
 
@@ -99,7 +103,7 @@ static int take_place(struct shard__redis_store *store, const struct shard_redis
     const char *path = url.unix_socket != NULL ? url.unix_socket : config->url == NULL ? config->unix_socket : NULL;
     store->unix_socket = copy(store->context, path, NULL);
     store->host = copy(store->context, url.host != NULL ? url.host : config->host, "127.0.0.1");
-    store->user = copy(store->context, url.user != NULL ? url.user : config->user, NULL);
+    store->login.user = copy(store->context, url.user != NULL ? url.user : config->user, NULL);
     store->port = url.port != 0 ? url.port : config->port != 0 ? config->port : 6379;
     store->db = url.has_db ? url.db : config->db;
     store->sentinels = url.sentinels;
@@ -123,19 +127,32 @@ static int take_place(struct shard__redis_store *store, const struct shard_redis
     return store->name == NULL ? SHARD_ENOMEM : 0;
 }
 
+static int take_password(const shard_context *context, const char *password, const char *file,
+                         struct shard__redis_login *login)
+{
+    if (login->user != NULL && password == NULL && file == NULL)
+        return shard__fail(SHARD_EINVAL, "redis store: user '%s' has no password", login->user);
+    if (password == NULL)
+        return file == NULL ? 0 : read_password(context, file, &login->password);
+    login->password = shard__strdup(context, password);
+    return login->password == NULL ? SHARD_ENOMEM : 0;
+}
+
 static int take_config(struct shard__redis_store *store, const struct shard_redis_store_config *config)
 {
     int status = check_config(config);
     if (status == 0)
         status = take_place(store, config);
-    if (status == 0 && config->password == NULL && config->password_file != NULL)
-        status = read_password(store, config->password_file);
+    if (status == 0)
+        status = take_password(store->context, config->password, config->password_file, &store->login);
+    store->sentinel_login.user = copy(store->context, config->sentinel_user, NULL);
+    if (status == 0)
+        status = take_password(store->context, config->sentinel_password, config->sentinel_password_file,
+                               &store->sentinel_login);
     if (status < 0)
         return status;
-    if (config->password != NULL)
-        store->password = shard__strdup(store->context, config->password);
     store->prefix = copy(store->context, config->prefix, "shard");
-    if (store->prefix == NULL || (config->password != NULL && store->password == NULL))
+    if (store->prefix == NULL || (config->sentinel_user != NULL && store->sentinel_login.user == NULL))
         return SHARD_ENOMEM;
     store->wait_replicas = config->wait_replicas;
     store->wait_ms = config->wait_ms == 0 ? 1000 : config->wait_ms;

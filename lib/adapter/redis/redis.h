@@ -106,8 +106,8 @@ enum shard__redis_expect {
     SHARD__REDIS_EXPECT_SENTINEL, /* the address of the master */
     SHARD__REDIS_EXPECT_ROLE,
     SHARD__REDIS_EXPECT_SELECT,
-    SHARD__REDIS_EXPECT_CONFIG, /* warnings only: may fail */
-    SHARD__REDIS_EXPECT_SCRIPT, /* of SCRIPT LOAD */
+    SHARD__REDIS_EXPECT_CONFIG,  /* warnings only: may fail */
+    SHARD__REDIS_EXPECT_NOTHING, /* of SCRIPT LOAD and ASKING: what comes of them, the command behind them tells */
     SHARD__REDIS_EXPECT_CALL,
     SHARD__REDIS_EXPECT_WAIT,
     SHARD__REDIS_EXPECT_WAITAOF
@@ -115,7 +115,6 @@ enum shard__redis_expect {
 
 struct shard__redis_expected {
     enum shard__redis_expect kind;
-    int32_t script;
     struct shard__redis_call *call; /* NULL: nobody waits for it any more */
 };
 
@@ -136,7 +135,13 @@ struct shard__redis_link {
     int32_t failures; /* in a row */
     int was_up;
     int is_to_sentinel;
+    int is_asking;     /* the node takes this run over: each command is let in by ASKING */
     char trouble[256]; /* why it is down */
+};
+
+/* Who we are to a server, or to sentinels. */
+struct shard__redis_login {
+    char *user, *password; /* NULL: the default user; nobody */
 };
 
 /* A name that is looked up in a thread of the offload hook; freed by whoever is last. */
@@ -162,7 +167,8 @@ struct shard__redis_held {
 struct shard__redis_store {
     shard_context *context;
     char *name; /* for messages: redis://host:port/0 */
-    char *host, *unix_socket, *user, *password, *prefix;
+    char *host, *unix_socket, *prefix;
+    struct shard__redis_login login, sentinel_login;
     int32_t port, db, wait_replicas, wait_ms, waitaof;
     char *sentinels; /* "host:port,host:port"; NULL: the server is where it is */
     char *master;    /* its name among the sentinels */
@@ -247,8 +253,11 @@ void shard__redis_link_break(struct shard__redis_store *store, const char *forma
 void shard__redis_link_go(struct shard__redis_store *store, const char *host, size_t size, int32_t port);
 int64_t shard__redis_link_next_ns(const struct shard__redis_store *store);
 /* Notes what the next reply is for. 0 or SHARD_ENOMEM. */
-int shard__redis_expect(struct shard__redis_store *store, enum shard__redis_expect kind, struct shard__redis_call *call,
-                        int32_t script);
+int shard__redis_expect(struct shard__redis_store *store, enum shard__redis_expect kind,
+                        struct shard__redis_call *call);
+/* A command of words, the last of which is NULL, and what its reply is for. 0 or SHARD_ENOMEM. */
+int shard__redis_put_words(struct shard__redis_store *store, enum shard__redis_expect kind,
+                           struct shard__redis_call *call, const char *const *words);
 /* Appends a command to what is to be sent. */
 void shard__redis_put(struct shard__redis_store *store, const struct shard__redis_command *command);
 /* The connection is there: says who we are. 0 or SHARD_ENOMEM. */

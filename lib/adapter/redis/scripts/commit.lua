@@ -90,5 +90,5 @@ for i = position + 1, #ARGV do call('XADD', KEYS[4], last .. '-' .. (i - positio
 call('HSET', KEYS[1], 'seq', last, 'updated', updated)
 if state ~= '' then call('HSET', KEYS[1], 'state', state) end
 call('ZADD', KEYS[3], last, operation)
-if tonumber(last) % 64 == 0 then call('ZREMRANGEBYRANK', KEYS[3], 0, -KNOWN - 1) end
+if math.floor(last / 64) > math.floor(before / 64) then call('ZREMRANGEBYRANK', KEYS[3], 0, -KNOWN - 1) end
 return {'ok', epoch}
