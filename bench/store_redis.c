@@ -243,8 +243,7 @@ static void measure_resume(shard_context *context, const struct shard_redis_stor
         while (shard_engine_next_event(engine, &event) == 1)
             if (event.kind == SHARD_EVENT_RUN_ENDED)
                 die(event.message != NULL ? event.message : "the run ended");
-        if (started == 0)
-            poll(&item, 1, -1);
+        poll(&item, 1, 100);
     }
     large_row(tasks, "an engine resumes it, to the first start", (started - begun) / 1e9, "s");
     shard_engine_free(engine);
