@@ -31,22 +31,17 @@ static int is_one_of(const char *name, const char *const *list)
     return 0;
 }
 
-/* Identities, clocks and absolute counts: they mean something else later on. */
+/* Identities and absolute counts: they mean something else later on. */
 static int is_absolute_name(const char *name)
 {
-    static const char *const clocks[] = {"hour", "weekday", "day", "month", "minute", NULL};
     return ends_with(name, "_id") || ends_with(name, "_n") || ends_with(name, "_count") ||
-           ends_with(name, "_running") || strstr(name, "arrivals") != NULL || is_one_of(name, clocks);
+           ends_with(name, "_running") || strstr(name, "arrivals") != NULL;
 }
 
-static int8_t sign_of_name(const char *name)
+static int is_clock_name(const char *name)
 {
-    if (strstr(name, "since") != NULL)
-        return -1;
-    if (ends_with(name, "rate") || ends_with(name, "ewma") || ends_with(name, "_last") || ends_with(name, "_ratio") ||
-        strstr(name, "frac") != NULL)
-        return 1;
-    return 0;
+    static const char *const clocks[] = {"hour", "weekday", "day", "month", "minute", NULL};
+    return is_one_of(name, clocks);
 }
 
 static int by_value(const void *left, const void *right)
@@ -126,12 +121,12 @@ int shard__columns_profile(const shard_context *context, const struct shard__row
         column->largest = early_count > 0 ? early[early_count - 1] : 0;
         if (late_count > 0 && late[late_count - 1] > column->largest)
             column->largest = late[late_count - 1];
-        column->sign = sign_of_name(names[j]);
         /* A rate stays one where all or nothing failed. */
         int is_share = column->form == SHARD__FORM_SHARE || column->form == SHARD__FORM_FLAG;
         column->is_decayed = is_share && ends_with(names[j], "ewma");
         column->is_rate = column->is_decayed || (is_share && ends_with(names[j], "rate"));
         column->is_relative = !is_absolute_name(names[j]);
+        column->is_clock = is_clock_name(names[j]);
         column->drift = column->form == SHARD__FORM_AMOUNT ? distance(early, early_count, late, late_count) : 0;
     }
     shard__release(context, early, size);

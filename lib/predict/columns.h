@@ -32,9 +32,9 @@ struct shard__column {
     enum shard__column_form form;
     int is_rate;     /* a share of past attempts that failed */
     int is_decayed;  /* a rate that weighs recent attempts more */
-    int is_relative; /* no id, clock or counter */
+    int is_relative; /* no id or counter */
+    int is_clock;    /* hour, weekday ... */
     double drift;    /* Kolmogorov-Smirnov distance of its two halves in time; 0 for shares and times since */
-    int8_t sign;     /* how failure depends on it, as far as its name says: 1, -1, or 0 */
     float largest;
 };
 
@@ -63,11 +63,14 @@ struct shard__term {
 
 enum shard__shape { SHARD__SHAPE_PLAIN, SHARD__SHAPE_SHAPED };
 
-/* Whether a column means the same later on: it is no id, clock or counter, and has drifted less than the limit. Trees,
- * which cannot leave the values that they have seen, need a smaller one than lines. */
+/* Whether a column means the same later on: it is no id or counter, and has drifted less than the limit. Trees, which
+ * cannot leave the values that they have seen, need a smaller one than lines. A clock must have gone round so often
+ * that both halves of the rows saw each hour alike; before, it says when something happened, not why. */
 static inline int shard__column_is_steady(const struct shard__column *column, double drift_limit)
 {
-    return column->form != SHARD__FORM_CONSTANT && column->is_relative && column->drift < drift_limit;
+    static const double clock_limit = 0.05;
+    return column->form != SHARD__FORM_CONSTANT && column->is_relative &&
+           column->drift < (column->is_clock ? clock_limit : drift_limit);
 }
 
 /* Terms for the columns that are in the set. `ret_terms` has room for 2 * columns. Returns how many. */

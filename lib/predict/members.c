@@ -29,9 +29,9 @@ static const double UNDECAYED_RIDGE = 10;
     {                                                                                 \
         name, SHARD__FAMILY_TREES, narrow, SHARD__SHAPE_PLAIN, 0, 0, depth, rounds, 0 \
     }
-#define PRIOR_TREES(name, narrow, depth, rounds, monotone)                                         \
-    {                                                                                              \
-        name, SHARD__FAMILY_PRIOR_TREES, narrow, SHARD__SHAPE_PLAIN, 0, 0, depth, rounds, monotone \
+#define PRIOR_TREES(name, narrow, depth, rounds)                                            \
+    {                                                                                       \
+        name, SHARD__FAMILY_PRIOR_TREES, narrow, SHARD__SHAPE_PLAIN, 0, 0, depth, rounds, 0 \
     }
 
 const struct shard__member_spec shard__members[SHARD__MEMBER_COUNT] = {
@@ -57,10 +57,12 @@ const struct shard__member_spec shard__members[SHARD__MEMBER_COUNT] = {
     TREES("all depth 6", 0, 6, 100),
     TREES("steady depth 3", 1, 3, 150),
     TREES("steady depth 6", 1, 6, 100),
-    PRIOR_TREES("all depth 3", 0, 3, 120, 0),
-    PRIOR_TREES("all depth 6", 0, 6, 100, 0),
-    PRIOR_TREES("steady depth 3 monotone", 1, 3, 120, 1),
-    PRIOR_TREES("steady depth 6", 1, 6, 100, 0),
+    PRIOR_TREES("all depth 3", 0, 3, 120),
+    PRIOR_TREES("all depth 6", 0, 6, 100),
+    PRIOR_TREES("all depth 6 again", 0, 6, 100),
+    PRIOR_TREES("steady depth 6", 1, 6, 100),
+    PRIOR_TREES("steady depth 6 again", 1, 6, 100),
+    PRIOR_TREES("steady depth 8", 1, 8, 100),
 };
 
 /* Everything that the members of one lesson share. */
@@ -180,7 +182,7 @@ static int fit_logistic(struct teacher *teacher, const struct shard__member_spec
         mean_weight += (double)teacher->weights[i] / (double)rows->count;
     int is_prior = spec->family == SHARD__FAMILY_PRIOR;
     if (is_prior)
-        share_out(teacher, member->term_count, spec->special, teacher->shares);
+        share_out(teacher, member->term_count, spec->by_merit, teacher->shares);
     struct shard__logistic problem = {.design = teacher->design,
                                       .labels = teacher->labels,
                                       .weights = teacher->weights,
@@ -205,8 +207,7 @@ void shard__member_gather(const struct shard__bundle *bundle, const struct shard
     }
 }
 
-static int choose_columns(struct teacher *teacher, const struct shard__member_spec *spec, struct shard__member *member,
-                          int8_t *ret_signs)
+static int choose_columns(struct teacher *teacher, const struct shard__member_spec *spec, struct shard__member *member)
 {
     const struct shard__bundle *bundle = teacher->bundle;
     member->column_capacity = bundle->column_count;
@@ -218,14 +219,12 @@ static int choose_columns(struct teacher *teacher, const struct shard__member_sp
         if (column->form == SHARD__FORM_CONSTANT ||
             (spec->narrow && !shard__column_is_steady(column, TREES_DRIFT_LIMIT)))
             continue;
-        ret_signs[member->column_count] = spec->special ? column->sign : 0;
         member->columns[member->column_count++] = j;
     }
     return 0;
 }
 
-static int grow_trees(struct teacher *teacher, const struct shard__member_spec *spec, struct shard__member *member,
-                      const int8_t *signs)
+static int grow_trees(struct teacher *teacher, const struct shard__member_spec *spec, struct shard__member *member)
 {
     const struct shard__rows *rows = &teacher->lesson->rows;
     const struct shard_trees_handle *trees = &teacher->lesson->trees;
@@ -238,13 +237,12 @@ static int grow_trees(struct teacher *teacher, const struct shard__member_spec *
                                   .columns = member->column_count,
                                   .labels = teacher->labels,
                                   .margins = spec->family == SHARD__FAMILY_PRIOR_TREES ? teacher->margins : NULL,
-                                  .monotone = signs,
                                   .rounds = spec->rounds,
                                   .depth = spec->depth,
                                   .min_child_weight = 5,
                                   .row_share = 0.8,
                                   .column_share = member->column_count < FEW_COLUMNS ? 1 : 0.6,
-                                  .seed = teacher->lesson->seed};
+                                  .seed = teacher->lesson->seed + (uint32_t)(spec - shard__members)};
     void *bytes = NULL;
     size_t size = 0;
     int status = trees->port->train(trees->self, &job, &bytes, &size);
@@ -263,17 +261,10 @@ static int grow_trees(struct teacher *teacher, const struct shard__member_spec *
 
 static int fit_trees(struct teacher *teacher, const struct shard__member_spec *spec, struct shard__member *member)
 {
-    size_t signs_size = (size_t)teacher->bundle->column_count;
-    int8_t *signs = shard__zalloc(teacher->context, signs_size);
-    if (signs == NULL)
-        return SHARD_ENOMEM;
-    int status = choose_columns(teacher, spec, member, signs);
+    int status = choose_columns(teacher, spec, member);
     if (status == 0)
         status = make_room(teacher, member->column_count);
-    if (status == 0)
-        status = grow_trees(teacher, spec, member, signs);
-    shard__release(teacher->context, signs, signs_size);
-    return status;
+    return status < 0 ? status : grow_trees(teacher, spec, member);
 }
 
 static int fit_family(struct teacher *teacher, enum shard__family family)

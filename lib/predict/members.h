@@ -20,7 +20,7 @@ enum shard__family {
     SHARD__FAMILY_COUNT
 };
 
-enum { SHARD__MEMBER_COUNT = 26 };
+enum { SHARD__MEMBER_COUNT = 28 };
 
 struct shard__member_spec {
     const char *name;
@@ -31,7 +31,7 @@ struct shard__member_spec {
     double half_life; /* of a row's weight, as a share of the rows; 0: all weigh alike */
     int32_t depth;
     int32_t rounds;
-    int special; /* prior: rates weigh by merit, not alike; trees: monotone */
+    int by_merit; /* prior: rates weigh by merit, not alike */
 };
 
 extern const struct shard__member_spec shard__members[SHARD__MEMBER_COUNT];

@@ -118,12 +118,12 @@ static void tell_why(const struct shard__choice *choice, struct shard__bytes *te
                                 "then the stiffest one is the safest\n");
     else if (choice->chosen == choice->usual)
         shard__bytes_printf(text,
-                            "why: it is the usual one, and none was better beyond doubt (two standard errors, "
+                            "why: it is the usual one, and none was better beyond doubt (three standard errors, "
                             "%.4f each)\n",
                             choice->error);
     else
         shard__bytes_printf(text,
-                            "why: it was better than the usual one, %s, beyond doubt (two standard errors, "
+                            "why: it was better than the usual one, %s, beyond doubt (three standard errors, "
                             "%.4f each)\n",
                             usual, choice->error);
 }

@@ -19,7 +19,7 @@ enum { FOLD_SHARE = 14, LEAST_FOLD_ROWS = 12, ERROR_BLOCKS = 20, OFFSET_STEPS = 
 static const double LOSS_FLOOR = 0.02;
 static const double UNFORESEEN = 1.25; /* worse than a fold's own base rate by so much */
 static const double MOVING = 2;        /* a base rate that changes by so much from fold to fold is no guide */
-static const double DOUBT = 2;         /* standard errors by which a candidate must beat the usual one */
+static const double DOUBT = 3;         /* standard errors: seven others are compared at once, on few failures */
 
 #define P (1U << SHARD__FAMILY_PRIOR)
 #define L (1U << SHARD__FAMILY_LINEAR)
