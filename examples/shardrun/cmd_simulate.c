@@ -9,7 +9,6 @@
 
 #include "cli.h"
 #include "files.h"
-#include "model_load.h"
 #include "need.h"
 #include "place.h"
 #include "scenarios.h"
@@ -183,23 +182,16 @@ static int load_workflow(struct simulate *simulate, const char *path, struct sim
     return status < 0 ? cli_library_error(path) : CLI_DONE;
 }
 
-/* The models that policies need: adaptive:learned is trained here, adaptive:FILE is read. */
-static int load_models(struct simulate *simulate)
+/* adaptive:learned is trained here. */
+static int learn(struct simulate *simulate)
 {
-    int code = CLI_DONE;
-    simulate->models = need_zeroed((size_t)simulate->policy_count, sizeof *simulate->models);
-    for (int i = 0; i < simulate->policy_count && code == CLI_DONE; i++) {
-        const char *name = simulate->policies[i];
-        if (strcmp(name, "adaptive:learned") == 0) {
-            code = simulate->forest != NULL ? CLI_DONE : simulate_learn(simulate, &simulate->forest);
-            if (code == CLI_DONE && simulate->forest == NULL)
-                cli_warning("too little failed to learn from, or this build has no XGBoost: adaptive:learned goes by "
-                            "the prior");
-        } else if (strncmp(name, "adaptive:", 9) == 0 && strcmp(name + 9, "prior") != 0 &&
-                   strcmp(name + 9, "oracle") != 0) {
-            code = model_load(simulate->context, name + 9, &simulate->models[i]);
-        }
-    }
+    bool is_asked = false;
+    for (int i = 0; i < simulate->policy_count; i++)
+        is_asked = is_asked || strcmp(simulate->policies[i], "adaptive:learned") == 0;
+    int code = is_asked ? simulate_learn(simulate, &simulate->forest) : CLI_DONE;
+    if (is_asked && code == CLI_DONE && simulate->forest == NULL)
+        cli_warning("too little failed to learn from, or this build has no XGBoost: adaptive:learned goes by the "
+                    "prior");
     return code;
 }
 
@@ -219,7 +211,7 @@ static int load(struct simulate_options *all)
         simulate->workflow_count++;
     }
     if (code == CLI_DONE)
-        code = load_models(simulate);
+        code = learn(simulate);
     for (int i = 0; i < simulate->policy_count && code == CLI_DONE; i++) {
         struct simulate_policy policy;
         code = simulate_policy_make(simulate, simulate->policies[i], &policy);
@@ -250,13 +242,9 @@ static void clear(struct simulate_options *all)
         shard_workflow_unref(simulate->workflows[i].workflow);
         free(simulate->workflows[i].name);
     }
-    for (int i = 0; i < simulate->policy_count; i++) {
+    for (int i = 0; i < simulate->policy_count; i++)
         free(simulate->policies[i]);
-        if (simulate->models != NULL)
-            shard_model_free(simulate->models[i]);
-    }
     shard_forest_free(simulate->forest);
-    free(simulate->models);
     free(simulate->workflows);
     free(simulate->policies);
     free(all->files);

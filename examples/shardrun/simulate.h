@@ -6,6 +6,7 @@
 
 #include <stdbool.h>
 
+#include <shard/champion.h>
 #include <shard/forest.h>
 #include <shard/sim.h>
 #include <shard/train.h>
@@ -27,7 +28,6 @@ struct simulate {
     long first_seed, last_seed;
     char **policies;
     int policy_count;
-    shard_model **models; /* by policy; NULL: it needs none */
     shard_forest *forest; /* of adaptive:learned */
     struct simulated *workflows;
     int workflow_count;
@@ -52,7 +52,8 @@ struct simulate_policy {
     struct shard_policy_handle inner;
     struct shard_engine_config engine;
     bool oracle;
-    struct shard_predictor_handle predictor; /* of its own */
+    struct shard_predictor_handle predictor; /* of its own: the forest's */
+    shard_champion *champion;                /* with a model of its own */
     struct learning *learning;               /* NULL: nobody learns from it */
     double cpu_ns;
     double reading_ns; /* what asking the clock takes */

@@ -2,7 +2,7 @@
 #ifndef SHARDRUN_SIMULATE_LEARN_H
 #define SHARDRUN_SIMULATE_LEARN_H
 
-/* Models in simulations: where their rows come from, how they are trained, and how an engine asks one. */
+/* Models in simulations: where their rows come from, and how they are trained. */
 
 #include <shard/forest.h>
 #include <shard/history.h>
@@ -33,9 +33,6 @@ void learning_ended(struct learning *learning, const shard_view *view, shard_tas
 /* Trains 300 trees on the rows; NULL where nothing, or everything, failed, or without XGBoost. An exit code. */
 int learning_train(shard_context *context, const struct learning *learning, shard_forest **ret_forest);
 void learning_end(struct learning *learning);
-
-/* A model as an engine's predictor: p_fail is the model's, seconds and evidence are the prior's. */
-int learned_predictor(shard_context *context, const shard_model *model, struct shard_predictor_handle *ret_predictor);
 
 /* Simulates each workflow with seeds that are not scored, and trains on that. An exit code. */
 int simulate_learn(const struct simulate *simulate, shard_forest **ret_forest);

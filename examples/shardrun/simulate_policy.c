@@ -8,7 +8,11 @@
 #include <string.h>
 #include <time.h>
 
+#include <shard/forest.h>
+#include <shard/history.h>
+
 #include "cli.h"
+#include "model_load.h"
 #include "simulate.h"
 #include "simulate_learn.h"
 
@@ -135,33 +139,54 @@ static struct shard_policy timed_port(const struct shard_policy *inner)
                                  .host_changed = inner->host_changed == NULL ? NULL : host_changed};
 }
 
+/* A model in use, as in `run`: what has drifted gives way to the prior. Each simulation begins with it anew. */
+static int use_model(const struct simulate *simulate, const char *path, struct simulate_policy *policy)
+{
+    shard_model *model = NULL;
+    int code = model_load(simulate->context, path, &model);
+    if (code != CLI_DONE)
+        return code;
+    if (shard_champion_new(simulate->context, NULL, &policy->champion) < 0 ||
+        shard_champion_take(policy->champion, model) < 0) {
+        shard_model_free(model);
+        cli_library_error(path);
+        return CLI_USAGE;
+    }
+    policy->engine.predictor = shard_champion_predictor(policy->champion);
+    return CLI_DONE;
+}
+
+static int use_forest(const struct simulate *simulate, struct simulate_policy *policy)
+{
+    struct shard_forest_predictor_config config = {
+        .struct_size = sizeof config, .failure = simulate->forest, .schema = shard_history_schema()};
+    if (shard_forest_predictor(simulate->context, &config, &policy->predictor) < 0)
+        return cli_library_error("adaptive:learned");
+    policy->engine.predictor = policy->predictor;
+    return CLI_DONE;
+}
+
 int simulate_policy_make(const struct simulate *simulate, const char *name, struct simulate_policy *ret_policy)
 {
+    static const char adaptive[] = "adaptive:";
+    int code = CLI_DONE;
     *ret_policy = (struct simulate_policy){.engine.struct_size = sizeof ret_policy->engine, .reading_ns = reading_ns()};
-    /* adaptive:prior forecasts with what its engine remembers, as a run does that has no model yet. */
-    ret_policy->oracle = strcmp(name, "adaptive:oracle") == 0;
-    if (strcmp(name, "adaptive:learned") == 0 && simulate->forest != NULL) {
-        struct shard_forest_predictor_config config = {
-            .struct_size = sizeof config, .failure = simulate->forest, .schema = shard_history_schema()};
-        if (shard_forest_predictor(simulate->context, &config, &ret_policy->predictor) < 0)
-            return cli_library_error("adaptive:learned");
-    }
-    if (strncmp(name, "adaptive:", 9) == 0) {
-        for (int i = 0; i < simulate->policy_count; i++)
-            if (strcmp(simulate->policies[i], name) == 0 && simulate->models != NULL && simulate->models[i] != NULL &&
-                ret_policy->predictor.port == NULL) {
-                int code = learned_predictor(simulate->context, simulate->models[i], &ret_policy->predictor);
-                if (code != CLI_DONE)
-                    return code;
-            }
-        if (strcmp(name, "adaptive:prior") == 0 &&
-            shard_prior_predictor(simulate->context, shard_history_schema(), &ret_policy->predictor) < 0)
-            return cli_library_error("adaptive:prior");
+    if (strncmp(name, adaptive, sizeof adaptive - 1) == 0) {
+        const char *by = name + sizeof adaptive - 1;
+        if (strcmp(by, "oracle") == 0)
+            ret_policy->oracle = true;
+        else if (strcmp(by, "learned") == 0)
+            code = simulate->forest == NULL ? CLI_DONE : use_forest(simulate, ret_policy);
+        else if (strcmp(by, "prior") != 0) /* adaptive on what its engine remembers, without a model */
+            code = use_model(simulate, by, ret_policy);
         name = "adaptive";
     }
-    ret_policy->engine.predictor = ret_policy->predictor;
-    if (shard_policy_by_name(simulate->context, name, &ret_policy->inner) < 0)
-        return cli_library_error("--policy");
+    if (code == CLI_DONE && shard_policy_by_name(simulate->context, name, &ret_policy->inner) < 0)
+        code = cli_library_error("--policy");
+    if (code != CLI_DONE) {
+        simulate_policy_end(ret_policy);
+        return code;
+    }
     ret_policy->port = timed_port(ret_policy->inner.port);
     ret_policy->handle = (struct shard_policy_handle){&ret_policy->port, ret_policy};
     return CLI_DONE;
@@ -173,5 +198,6 @@ void simulate_policy_end(struct simulate_policy *policy)
         policy->inner.port->destroy(policy->inner.self);
     if (policy->predictor.port != NULL)
         policy->predictor.port->destroy(policy->predictor.self);
+    shard_champion_free(policy->champion);
     *policy = (struct simulate_policy){0};
 }

@@ -24,6 +24,17 @@ def a_run_on_a_sick_host_lets_its_store_forecast_the_sick_hosts_tasks(place):
     trained = place.call("train", "--store", ".shardrun/store.db", "-o", "m.model")
     ended(trained, 0)
     assert "columns:" in trained.out, trained
+    simulated = place.call("simulate", "bag:100", "--hosts=10", "--scenario=sick10", "--seeds=1-2", "--json",
+                           "--policy=adaptive:m.model,adaptive:prior")
+    ended(simulated, 0)
+    same(len(simulated.objects), 4)
+
+
+@case
+def a_model_of_other_columns_forecasts_in_no_simulation(place):
+    place.write("t.csv", "t,te,y,moon\n" + "".join(f"{i},{i + 1},{i % 3 == 0:d},{i % 3}\n" for i in range(600)))
+    ended(place.call("train", "t.csv", "-o", "m.model"), 0)
+    ended(place.call("simulate", "bag:10", "--policy=adaptive:m.model"), 2, "'moon'")
 
 
 def explained(place, name, run="one"):
