@@ -1,10 +1,16 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The reader's JSON half (RFC 8259, and the NaN and Infinity that XGBoost writes). */
+/*
+ * The reader's JSON half (RFC 8259, and the NaN and Infinity that XGBoost writes). Workflows are read by
+ * workflow/json*, which keeps all of a text at once, to say where in it the meaning is wrong: of the numbers of a
+ * model, most of the file, it would make a node of 16 bytes each before they were read, and for UBJSON there is none of
+ * it. Escapes are decoded there.
+ */
 
 #include <string.h>
 
 #include "base/error.h"
 #include "reader_format.h"
+#include "workflow/json.h"
 
 static inline void skip_space(struct shard__reader *reader)
 {
@@ -37,68 +43,21 @@ static int enter(struct shard__reader *reader)
     return 0;
 }
 
-static int hex4(struct shard__reader *reader, unsigned *ret_value)
+/* Decodes scratch in place, where escapes are as they stood in the file. */
+static int decode(struct shard__reader *reader)
 {
-    unsigned value = 0;
-    if (reader->end - reader->at < 4)
-        return expected(reader, "four hex digits");
-    for (int i = 0; i < 4; i++) {
-        unsigned char c = *reader->at++;
-        unsigned lower = c | 0x20u;
-        if (c >= '0' && c <= '9')
-            value = value * 16 + (c - '0');
-        else if (lower >= 'a' && lower <= 'f')
-            value = value * 16 + (lower - 'a') + 10;
-        else
-            return expected(reader, "four hex digits");
+    char *p = reader->scratch.data, *out = p;
+    while (*p != '\0') {
+        if (*p != '\\') {
+            *out++ = *p++;
+            continue;
+        }
+        p++;
+        const char *problem = shard__json_decode_escape(&p, &out);
+        if (problem != NULL)
+            return shard__reader_fail(reader, SHARD_EPARSE, "%s", problem);
     }
-    *ret_value = value;
-    return 0;
-}
-
-static void append_utf8(struct shard__bytes *bytes, unsigned code)
-{
-    unsigned char utf8[4];
-    size_t size = code < 0x80 ? 1 : code < 0x800 ? 2 : code < 0x10000 ? 3 : 4;
-    static const unsigned char lead[] = {0, 0, 0xc0, 0xe0, 0xf0};
-    for (size_t i = size; i-- > 1; code >>= 6)
-        utf8[i] = (unsigned char)(0x80 | (code & 0x3f));
-    utf8[0] = (unsigned char)(lead[size] | code);
-    shard__bytes_append(bytes, utf8, size);
-}
-
-static int unicode_escape(struct shard__reader *reader)
-{
-    unsigned code, low;
-    int status = hex4(reader, &code);
-    if (status == 0 && code >= 0xd800 && code < 0xe000) {
-        if (code >= 0xdc00 || reader->end - reader->at < 6 || reader->at[0] != '\\' || reader->at[1] != 'u')
-            return expected(reader, "a pair of surrogates");
-        reader->at += 2;
-        status = hex4(reader, &low);
-        if (status == 0 && (low < 0xdc00 || low >= 0xe000))
-            return expected(reader, "a pair of surrogates");
-        code = 0x10000 + ((code - 0xd800) << 10) + (low - 0xdc00);
-    }
-    if (status == 0 && code == 0)
-        return shard__reader_fail(reader, SHARD_EPARSE, "a string holds a NUL");
-    if (status == 0)
-        append_utf8(&reader->scratch, code);
-    return status;
-}
-
-static int escape(struct shard__reader *reader)
-{
-    static const char from[] = "\"\\/bfnrt", to[] = "\"\\/\b\f\n\r\t";
-    if (reader->at == reader->end)
-        return expected(reader, "an escape");
-    char c = (char)*reader->at++;
-    if (c == 'u')
-        return unicode_escape(reader);
-    const char *found = c == '\0' ? NULL : strchr(from, c);
-    if (found == NULL)
-        return shard__reader_fail(reader, SHARD_EPARSE, "unknown escape");
-    shard__bytes_append(&reader->scratch, &to[found - from], 1);
+    reader->scratch.size = (size_t)(out - reader->scratch.data);
     return 0;
 }
 
@@ -106,22 +65,21 @@ static int escape(struct shard__reader *reader)
 static int escaped_text(struct shard__reader *reader, struct shard__text *ret_text)
 {
     while (reader->at < reader->end && *reader->at != '"') {
-        int status = 0;
-        unsigned char c = *reader->at++;
-        if (c < 0x20)
+        size_t size = *reader->at == '\\' && reader->at + 1 < reader->end ? 2 : 1;
+        if (*reader->at < 0x20)
             return shard__reader_fail(reader, SHARD_EPARSE, "a control character in a string");
-        if (c == '\\')
-            status = escape(reader);
-        else
-            shard__bytes_append(&reader->scratch, &c, 1);
-        if (status < 0)
-            return status;
+        shard__bytes_append(&reader->scratch, reader->at, size);
+        reader->at += size;
     }
     if (reader->at == reader->end)
         return expected(reader, "the end of a string");
     reader->at++;
+    shard__bytes_append(&reader->scratch, "", 1);
+    int status = reader->scratch.status;
+    if (status == 0)
+        status = decode(reader);
     *ret_text = (struct shard__text){reader->scratch.data, reader->scratch.size};
-    return reader->scratch.status;
+    return status;
 }
 
 int shard__json_text(struct shard__reader *reader, struct shard__text *ret_text)

@@ -235,8 +235,8 @@ START_TEST(text_that_is_no_json_is_refused_with_its_place)
     expect("{\"learner\" {", SHARD_EPARSE, "byte 11: expected a colon");
     expect("{\"x\":1} x", SHARD_EPARSE, "expected the end, 1 more bytes");
     expect("{\"x\":tru}", SHARD_EPARSE, "expected a value");
-    expect("{\"x\":\"\\u12g4\"}", SHARD_EPARSE, "hex digits");
-    expect("{\"x\":\"\\ud800 \"}", SHARD_EPARSE, "surrogates");
+    expect("{\"x\":\"\\u12g4\"}", SHARD_EPARSE, "hexadecimal digits");
+    expect("{\"x\":\"\\ud800 \"}", SHARD_EPARSE, "surrogate without");
     expect("{\"x\":\"a\\u0000\"}", SHARD_EPARSE, "NUL");
     expect_replaced("\"id\":0", "\"id\":0.5", SHARD_EPARSE, "whole number");
     expect_replaced("[1,-1,-1]", "[1,-1,-99999999999]", SHARD_EPARSE, "32 bits");
