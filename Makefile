@@ -8,16 +8,17 @@ SECONDS_PER_TARGET ?= 10
 SEED ?= 1
 RUNS ?= 50
 SCHEDULES ?= 10000
+MINUTES ?= 10
 
 OPTIONS = --prefix=$(PREFIX) -Dwerror=$(WERROR) -Dtests=$(TESTS)
 SANITIZE = -Db_sanitize=address,undefined -Db_lundef=false
 MESON_TEST = meson test --no-rebuild --print-errorlogs
 
 # Where tests are run, what they need must be there; elsewhere they are built if it is.
-check check-asan check-valgrind check-kill check-redis check-sim check-cgroup2 fuzz-smoke lint tidy: export TESTS = enabled
+check check-asan check-valgrind check-kill check-redis check-standby check-sim check-cgroup2 fuzz-smoke lint tidy: export TESTS = enabled
 
 .DEFAULT_GOAL := build
-.PHONY: build setup demo demo-adapt check check-asan check-valgrind check-cgroup2 check-kill check-redis bench bench-accuracy bench-outcome check-sim fuzz-smoke lint tidy format docs install clean help
+.PHONY: build setup demo demo-adapt check check-asan check-valgrind check-cgroup2 check-kill check-redis check-standby bench bench-accuracy bench-outcome check-sim fuzz-smoke lint tidy format docs install clean help
 
 build: ## build into build/ (the default)
 	@.ci/setup build
@@ -76,6 +77,12 @@ check-redis: ## a run of 2,000 tasks whose Redis server is killed 50 times; SCHE
 	@$(MAKE) --no-print-directory build
 	@SHARD_REDIS_KILLS=50 SHARD_REDIS_TASKS=2000 $(BUILD)/tests/fault_test_redis_kill
 	@SHARD_REDIS_SEED=$(SEED) SHARD_REDIS_SCHEDULES=$(SCHEDULES) $(BUILD)/tests/fault_test_redis_proxy
+
+check-standby: ## two orchestrators on one run on Redis, stopped and continued in turn for MINUTES; containers, processes
+	@.ci/setup build run test
+	@$(MAKE) --no-print-directory build
+	@tests/campaign/standby.py $(BUILD)/examples/shardrun/shardrun --seed $(SEED) --minutes $(MINUTES) --executor process
+	@tests/campaign/standby.py $(BUILD)/examples/shardrun/shardrun --seed $(SEED) --minutes $(MINUTES)
 
 bench: ## run the programs behind README's figures
 	@.ci/setup build run bench

@@ -73,12 +73,12 @@ def servers(place):
 DURABLE = ("--appendonly", "yes", "--appendfsync", "always", "--save", "", "--repl-diskless-sync-delay", "0")
 
 
-def begin(place, store, **options):
+def begin(place, store, *arguments, **options):
     ledger = place.path / "ledger"
     ledger.touch()
     line = f"echo $SHARD_TASK $SHARD_ATTEMPT >> '{ledger}'"
     place.workflow([task(f"t{i}", f"{line}; sleep 0.4", after=[f"t{i - 1}"] if i else []) for i in range(STEPS)])
-    process = place.start("run", "w.json", "--executor", "process", "--run", "r", "--json", "--store", store,
+    process = place.start("run", "w.json", "--executor", "process", "--run", "r", "--json", "--store", store, *arguments,
                           env={**os.environ, **options})
     place.wait_for(lambda: len(ledger.read_text().splitlines()) >= 3 or process.poll() is not None, "three tasks")
     return process, ledger
@@ -107,6 +107,40 @@ def a_master_that_is_killed_under_sentinel_loses_and_doubles_nothing(place):
         status = place.call("status", "--store", store, "--json")
         ended(status, 0)
         same(status.objects[0]["state"], "done", status)
+
+
+@case
+def what_a_failover_loses_is_run_again(place):
+    with servers(place) as all_of_them:
+        master = all_of_them.start(*DURABLE)
+        replica = all_of_them.start(*DURABLE, "--replicaof", f"127.0.0.1 {master}")
+        # A replica that was cut off for ten times as long as this would not be made the master.
+        sentinel = all_of_them.sentinel(master, "sentinel down-after-milliseconds shop 3000")
+        place.wait_for(lambda: "master_link_status:up" in ask(replica, "INFO", "replication") and
+                       "slaves=1" in ask(sentinel, "INFO", "sentinel"), "the replica")
+        store = f"redis-sentinel://127.0.0.1:{sentinel}/shop"
+        process, ledger = begin(place, store, "--lease", "60")
+        # From here on the replica hears nothing, and the master answers all the same: nobody asked for WAIT.
+        ask(replica, "CONFIG", "SET", "masteruser", "nobody")
+        ask(replica, "CONFIG", "SET", "masterauth", "wrong")
+        ask(master, "CLIENT", "KILL", "TYPE", "replica")
+        place.wait_for(lambda: "master_link_status:down" in ask(replica, "INFO", "replication"), "the cut")
+        seen = len(ledger.read_text().splitlines())
+        kept = int(ask(replica, "HGET", "{shard:r}:run", "seq"))
+        place.wait_for(lambda: len(ledger.read_text().splitlines()) >= min(seen + 2, STEPS), "two more tasks")
+        place.wait_for(lambda: int(ask(master, "HGET", "{shard:r}:run", "seq")) > kept + 3, "their records")
+        all_of_them.kill(master)
+        result = place.finish(process)
+        # It is seen that records are missing. Whoever goes on has the attempts run again that nothing is known of.
+        lost = place.finish(process)
+        ended(lost, 3, "the commit does not follow it")
+        result = place.call("resume", "r", "--store", store, "--json")
+        ended(result, 0)
+        same(result.last["state"], "done", result)
+        lines = ledger.read_text().splitlines()
+        same(sorted(line for line in lines if line.endswith(" 1")), sorted(f"t{i} 1" for i in range(STEPS)))
+        again = [line for line in lines if not line.endswith(" 1")]
+        assert 1 <= len(again) < STEPS and len(set(again)) == len(again), lines
 
 
 @case
@@ -187,6 +221,39 @@ def a_run_that_a_cluster_moves_to_another_node_goes_on(place):
             same(ask(node, "CLUSTER", "SETSLOT", slot, "NODE", ids[1]).strip(), "OK")
         check(place.finish(process), ledger)
         check_on_all(place, nodes)
+
+
+@case
+def what_is_asked_of_a_store_is_asked_of_redis_too(place):
+    with servers(place) as all_of_them:
+        store = f"redis://127.0.0.1:{all_of_them.start(*DURABLE)}"
+        sick = '[ "$SHARD_HOST" != host-3 ]'
+        place.workflow([task(f"t{i}", sick, kind=("align", "sort")[i % 2]) for i in range(200)])
+        ended(place.call("run", "w.json", "--executor", "process", "--hosts", "4", "--policy", "round_robin",
+                         "--retries", "task_error=100", "--run", "one", "-q", "--store", store,
+                         "--monitor-interval", "50"), 0)
+
+        def said(*arguments):
+            result = place.call(*arguments, "--store", store)
+            ended(result, 0)
+            return result
+
+        assert "t0" in said("explain", "one", "t0").out
+        same(json.loads(said("status", "one", "--json").out.splitlines()[0])["state"], "done")
+        assert said("log", "t0", "--json").objects[-1]["to"] == "done"
+        said("report", "one", "--output", "report.html")
+        assert "host-3" in (place.path / "report.html").read_text()
+        of_host = said("history", "host-3", "--every", "1d", "--json").objects
+        assert sum(step["failed"]["count"] for step in of_host if "failed" in step) > 10, of_host
+        of_kind = said("history", "align", "--every", "1d", "--json").objects
+        assert sum(step["seconds"]["count"] for step in of_kind if "seconds" in step) >= 100, of_kind
+        scores = said("evaluate", "--json").last
+        assert scores["rows"] > 220 and scores["candidates"]["chosen"]["roc_auc"] > 0.8, scores
+        assert "columns:" in said("train", "-o", "m.model").out
+        compacted = said("compact", "--keep", "50", "--json").last
+        assert compacted["runs"] == 1 and compacted["records"] > 100, compacted
+        same(said("compact", "--keep", "50", "--json").last["records"], 0)
+        same(said("status", "one", "--json").objects[0]["state"], "done")
 
 
 main()

@@ -37,8 +37,9 @@ def redis(place):
     return server, f"redis+unix://{socket}"
 
 
-def stands_by(place, store):
-    process = place.start("resume", "r", "--wait", "--store", store, "--json", stderr=open(place.path / "second", "w"))
+def stands_by(place, store, **options):
+    process = place.start("resume", "r", "--wait", "--store", store, "--json", stderr=open(place.path / "second", "w"),
+                          **options)
     place.wait_for(lambda: "standing by" in (place.path / "second").read_text(), "the stand-by")
     return process
 
@@ -65,6 +66,30 @@ def dies(place, store):
     ended(result, 0)
     same((result.last["state"], result.last["attempts"]), ("done", STEPS), result)
     check_ledger(ledger)
+
+
+@case
+def a_stand_by_adopts_containers_that_run(place):
+    if not containers_work(place.shardrun):
+        raise Skip("no container can be run here")
+    (place.path / "ledger").mkdir()
+    ledger = place.write("ledger/lines", "")
+    line = f"echo $SHARD_TASK $SHARD_ATTEMPT %s >> '{ledger}'"
+    hold = f"{line % 'begin'}; until [ -e '{ledger.parent}/go' ]; do sleep 0.05; done; {line % 'end'}"
+    place.workflow([task("a", hold), task("b", hold), task("c", line % "end", after=["a", "b"])])
+    store = ["--store", place.path / "store.db"]
+    first = place.start("run", "w.json", "--run", "r", "--lease", "2", "--mount", ledger.parent, "-q", *store)
+    place.wait_for(lambda: len(ledger.read_text().splitlines()) == 2 or first.poll() is not None, "two containers")
+    with open(place.path / "events", "w") as events:
+        second = stands_by(place, store[1], stdout=events)
+        first.kill()
+        place.finish(first)
+        place.wait_for(lambda: (place.path / "events").read_text().count("attempt_adopted") == 2 or
+                       second.poll() is not None, "the adoption")
+    same(sorted(ledger.read_text().splitlines()), ["a 1 begin", "b 1 begin"])
+    place.write("ledger/go", "")
+    ended(place.finish(second), 0)
+    same(sorted(ledger.read_text().splitlines()), ["a 1 begin", "a 1 end", "b 1 begin", "b 1 end", "c 1 end"])
 
 
 @case

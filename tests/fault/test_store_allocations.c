@@ -7,9 +7,14 @@
 
 #include <shard/shard.h>
 
+#include "redis_server.h"
 #include "suite.h"
 #include "tempdir.h"
 #include "tracked.h"
+
+enum kind { MEMORY, SQLITE, REDIS };
+
+static struct redis_server server;
 
 struct script {
     shard_context *context;
@@ -19,18 +24,18 @@ struct script {
     struct shard_answer answer;
     struct tracked tracked;
     char directory[128];
-    int is_sqlite;
+    enum kind kind;
     long nth;
 };
 
 /*
- * A call fails for want of memory at most once, and is then made again. In `expression` it is made; an answer may come
- * through the return value or through the sink.
+ * A call fails for want of memory at most once, and is then made again; a connection that could not be made for want of
+ * it is SHARD_EIO. In `expression` it is made; an answer may come through the return value or through the sink.
  */
 #define MUST(script, expression)                                                                      \
     do {                                                                                              \
         int status_ = answer_of(script, expression);                                                  \
-        if (status_ == SHARD_ENOMEM)                                                                  \
+        if (is_want_of_memory(script, status_))                                                       \
             status_ = answer_of(script, expression);                                                  \
         ck_assert_msg(status_ == 0, "allocation %ld: %s: %d %s", (script)->nth, #expression, status_, \
                       (script)->answer.message);                                                      \
@@ -44,12 +49,18 @@ static void drop_image(struct script *script)
     script->answer.struct_size = sizeof(script->answer);
 }
 
+static int is_want_of_memory(const struct script *script, int status)
+{
+    return status == SHARD_ENOMEM || (status == SHARD_EIO && strstr(script->answer.message, "no memory") != NULL);
+}
+
 static int answer_of(struct script *script, int returned)
 {
     drop_image(script);
     if (returned < 0)
         return returned;
-    ck_assert_int_eq(shard_sink_wait(script->sink, 0, &script->answer), 1);
+    ck_assert_int_eq(shard_store_wait(&script->store, script->sink, script->kind == REDIS ? 60000 : 0, &script->answer),
+                     1);
     return script->answer.status;
 }
 
@@ -57,7 +68,10 @@ static int open_store(struct script *script)
 {
     char path[160];
     snprintf(path, sizeof(path), "%s/store.db", script->directory);
-    if (script->is_sqlite)
+    struct shard_redis_store_config on_server = {.struct_size = sizeof(on_server), .url = server.url};
+    if (script->kind == REDIS)
+        return shard_redis_store_open(script->context, &on_server, &script->store);
+    if (script->kind == SQLITE)
         return shard_sqlite_store_open(
             script->context,
             &(struct shard_sqlite_store_config){.struct_size = sizeof(struct shard_sqlite_store_config), .path = path},
@@ -192,7 +206,7 @@ static void live(struct script *script)
                                   .records = records,
                                   .record_count = 6};
     int status = answer_of(script, port->commit(self, script->sink, 1, &commit));
-    if (status == SHARD_ENOMEM) {
+    if (is_want_of_memory(script, status)) {
         load_and_check(script, 0);
         status = answer_of(script, port->commit(self, script->sink, 1, &commit));
     }
@@ -209,10 +223,10 @@ static void live(struct script *script)
     port->close(self);
 }
 
-static void fail_each_allocation(int is_sqlite)
+static void fail_each_allocation(enum kind kind)
 {
     for (long nth = 1;; nth++) {
-        struct script script = {.is_sqlite = is_sqlite, .nth = nth};
+        struct script script = {.kind = kind, .nth = nth};
         shard_builder *builder = NULL;
         script.context = tracked_context(&script.tracked, NULL, NULL);
         tempdir_make(script.directory);
@@ -223,6 +237,8 @@ static void fail_each_allocation(int is_sqlite)
         shard_builder_add_task(builder, &spec);
         ck_assert_int_eq(shard_builder_seal(builder, &script.workflow), 0);
         shard_builder_free(builder);
+        if (kind == REDIS)
+            redis_server_ask(&server, (const char *const[]){"FLUSHALL", NULL});
         script.tracked.fail_at = script.tracked.calls + nth;
         live(&script);
         long failed = script.tracked.failed;
@@ -239,7 +255,7 @@ static void fail_each_allocation(int is_sqlite)
 
 START_TEST(the_memory_store_takes_back_what_it_has_no_memory_for)
 {
-    fail_each_allocation(0);
+    fail_each_allocation(MEMORY);
 }
 END_TEST
 
@@ -252,9 +268,19 @@ START_TEST(the_sqlite_store_takes_back_what_it_has_no_memory_for)
     int is_built = shard_sqlite_store_open(context, &config, &store) != SHARD_ENOTSUP;
     shard_context_free(context);
     if (is_built)
-        fail_each_allocation(1);
+        fail_each_allocation(SQLITE);
 }
 END_TEST
+
+#ifdef TEST_REDIS_STORE
+START_TEST(the_redis_store_takes_back_what_it_has_no_memory_for)
+{
+    ck_assert_int_eq(redis_server_start(&server), 0);
+    fail_each_allocation(REDIS);
+    redis_server_remove(&server);
+}
+END_TEST
+#endif
 
 int main(void)
 {
@@ -263,6 +289,9 @@ int main(void)
     tcase_set_timeout(tests, 100);
     tcase_add_test(tests, the_memory_store_takes_back_what_it_has_no_memory_for);
     tcase_add_test(tests, the_sqlite_store_takes_back_what_it_has_no_memory_for);
+#ifdef TEST_REDIS_STORE
+    tcase_add_test(tests, the_redis_store_takes_back_what_it_has_no_memory_for);
+#endif
     suite_add_tcase(suite, tests);
     return suite_run(suite);
 }
