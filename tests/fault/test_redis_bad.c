@@ -401,6 +401,51 @@ START_TEST(no_reply_of_another_kind_confuses_a_load)
 }
 END_TEST
 
+static int take_no_outcome(void *self, const struct shard_outcome_row *outcome)
+{
+    (void)self;
+    (void)outcome;
+    return 0;
+}
+
+static int take_no_bucket(void *self, const struct shard_series_bucket *bucket)
+{
+    (void)self;
+    (void)bucket;
+    return 0;
+}
+
+/* Reading series waits for the server itself, so there is no proxy in between. */
+START_TEST(history_that_is_damaged_is_told_and_runs_are_not_touched)
+{
+    static const char advice[] = "runs do not need it: DEL its key";
+    static const struct shard_series_query of_host = {
+        .struct_size = sizeof(of_host), .of = SHARD_SERIES_HOST, .name = "n"};
+    struct shard_redis_store_config config = {
+        .struct_size = sizeof(config), .url = place.server.url, .prefix = "p", .timeout_ms = 60000};
+    struct shard_store_handle direct;
+    struct shard_error error = {.struct_size = sizeof(error)};
+    begin();
+    ck_assert_int_eq(shard_redis_store_open(place.context, &config, &direct), 0);
+    redis_place_ask(&place, "XADD", "{p:}:samples:outcomes", "*", "o", "rubbish", NULL);
+    ck_assert_int_eq(direct.port->each_outcome(direct.self, take_no_outcome, NULL), SHARD_EVERSION);
+    shard_error_copy(&error);
+    ck_assert_msg(strstr(error.message, advice) != NULL, "%s", error.message);
+    redis_place_ask(&place, "XADD", "{p:}:samples:host:n", "5-1", "s", "rubbish", NULL);
+    ck_assert_int_eq(direct.port->series(direct.self, &of_host, take_no_bucket, NULL), SHARD_ECORRUPT);
+    shard_error_copy(&error);
+    ck_assert_msg(strstr(error.message, advice) != NULL, "%s", error.message);
+    ask("DEL", "{p:}:samples:host:n", NULL, NULL);
+    redis_place_ask(&place, "SET", "{p:}:samples:host:n", "mine", NULL, NULL, NULL);
+    ck_assert_int_eq(direct.port->series(direct.self, &of_host, take_no_bucket, NULL), SHARD_ECORRUPT);
+    shard_error_copy(&error);
+    ck_assert_msg(strstr(error.message, "belongs to another program") != NULL, "%s", error.message);
+    direct.port->close(direct.self);
+    ck_assert_int_eq(redis_place_load(&place, SHARD_LOAD_RECORDS), 0);
+    ck_assert_int_eq(place.last_seq, 1);
+}
+END_TEST
+
 static void warns_of(const char *setting, const char *value, const char *text)
 {
     ask("CONFIG", "SET", setting, value);
@@ -456,6 +501,7 @@ int main(void)
     tcase_add_test(tests, a_row_that_was_truncated_is_told);
     tcase_add_test(tests, a_workflow_that_is_damaged_is_told);
     tcase_add_test(tests, no_reply_of_another_kind_confuses_a_load);
+    tcase_add_test(tests, history_that_is_damaged_is_told_and_runs_are_not_touched);
     tcase_add_test(tests, what_the_settings_of_a_server_put_at_risk_is_told_at_the_start);
     suite_add_tcase(suite, tests);
     return suite_run(suite);

@@ -94,7 +94,9 @@ static int take_entry(struct shard__redis_store *store, struct reading *reading,
     if (fields == NULL || fields->type != REDIS_REPLY_ARRAY || fields->elements != 2 ||
         fields->element[1]->type != REDIS_REPLY_STRING || entry->element[0]->type != REDIS_REPLY_STRING ||
         entry->element[0]->len >= sizeof(reading->next) - 1)
-        return shard__fail(SHARD_ECORRUPT, "store '%s': an entry of the outcomes makes no sense", store->name);
+        return shard__fail(SHARD_ECORRUPT,
+                           "store '%s': an entry of the outcomes makes no sense; " SHARD__REDIS_SERIES_ADVICE,
+                           store->name);
     snprintf(reading->next, sizeof(reading->next), "(%s", entry->element[0]->str);
     if (shard__grow(store->context, &reading->items, &reading->capacity, reading->count + 1, sizeof(*reading->items)) <
         0)

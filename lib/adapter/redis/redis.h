@@ -290,6 +290,8 @@ int shard__redis_unpack_begin(struct shard__redis_unpack *unpack, const char *ru
 /* 1 with a record, whose detail points into the bytes; 0 at the end; SHARD_ECORRUPT. */
 int shard__redis_unpack_record(struct shard__redis_unpack *unpack, struct shard_record *ret_record);
 
+/* What messages about damaged series end with. */
+#define SHARD__REDIS_SERIES_ADVICE "runs do not need it: DEL its key to go on without"
 /* Outcomes: whole for each_outcome, short for histories. Little-endian numbers, and text with its length in front. */
 void shard__redis_pack_outcome(struct shard__bytes *bytes, const struct shard_outcome_row *row);
 void shard__redis_pack_short(struct shard__bytes *bytes, const struct shard_outcome_row *row);

@@ -32,7 +32,7 @@ struct reading {
 
 static int fail_entry(const struct shard__redis_store *store, const char *what)
 {
-    return shard__fail(SHARD_ECORRUPT, "store '%s': %s makes no sense", store->name, what);
+    return shard__fail(SHARD_ECORRUPT, "store '%s': %s makes no sense; " SHARD__REDIS_SERIES_ADVICE, store->name, what);
 }
 
 /* What an id says of the time: milliseconds, and behind the dash nanoseconds and one. */

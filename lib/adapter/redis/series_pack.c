@@ -76,7 +76,9 @@ static int get_fixed(struct reader *reader, struct shard_outcome_row *row)
 {
     int version = (int)get(reader, 1);
     if (!reader->is_short && version != VERSION)
-        return shard__fail(SHARD_EVERSION, "an outcome has format %d, this library knows %d", version, (int)VERSION);
+        return shard__fail(SHARD_EVERSION,
+                           "an outcome has format %d, this library knows %d; " SHARD__REDIS_SERIES_ADVICE, version,
+                           (int)VERSION);
     row->struct_size = sizeof(*row);
     row->end_ns = (int64_t)get(reader, 8);
     int outcome = (int)get(reader, 1);
@@ -85,8 +87,9 @@ static int get_fixed(struct reader *reader, struct shard_outcome_row *row)
     row->p_fail = get_double(reader);
     row->task = (shard_task_id)get(reader, 4);
     row->attempt = (int32_t)get(reader, 4);
-    if (reader->is_short || outcome <= SHARD_OUTCOME_NONE || outcome >= SHARD_OUTCOME_COUNT)
-        return shard__fail(SHARD_ECORRUPT, "an outcome is cut off or makes no sense");
+    if (reader->is_short || outcome <= SHARD_OUTCOME_NONE || outcome >= SHARD_OUTCOME_COUNT || row->task < 0 ||
+        row->attempt < 0)
+        return shard__fail(SHARD_ECORRUPT, "an outcome is cut off or makes no sense; " SHARD__REDIS_SERIES_ADVICE);
     return 0;
 }
 
@@ -157,7 +160,7 @@ int shard__redis_unpack_outcome(const char *bytes, size_t size, struct shard__by
     }
     uint64_t columns = get(&reader, 4);
     if (reader.is_short || columns > MOST_COLUMNS || reader.left != columns * sizeof(float))
-        return shard__fail(SHARD_ECORRUPT, "an outcome is cut off or makes no sense");
+        return shard__fail(SHARD_ECORRUPT, "an outcome is cut off or makes no sense; " SHARD__REDIS_SERIES_ADVICE);
     for (uint64_t i = 0; i < columns; i++) {
         uint32_t value = (uint32_t)get(&reader, 4);
         shard__bytes_append(room, &value, sizeof(value));
@@ -190,7 +193,8 @@ int shard__redis_unpack_sample(const char *bytes, size_t size, int64_t time_ns, 
     struct reader reader = {bytes, size, 0};
     double values[SHARD__SAMPLE_VALUES];
     if (size != SHARD__REDIS_SAMPLE)
-        return shard__fail(SHARD_ECORRUPT, "a sample has %zu bytes, expected %d", size, (int)SHARD__REDIS_SAMPLE);
+        return shard__fail(SHARD_ECORRUPT, "a sample has %zu bytes, expected %d; " SHARD__REDIS_SERIES_ADVICE, size,
+                           (int)SHARD__REDIS_SAMPLE);
     for (int i = 0; i < SHARD__SAMPLE_VALUES; i++)
         values[i] = get_double(&reader);
     shard__sample_of(time_ns, values, ret_sample);
