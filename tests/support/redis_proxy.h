@@ -4,9 +4,10 @@
 
 /*
  * What lies between a store and its Redis server, and fails by lot. It lives in the test's own thread and moves when it
- * is told to: a request is passed on and its reply waited for at once. A seed fixes what becomes of each request, who dies
- * and when. It does not fix how long a store pauses before it connects again, which the store draws from the system so
- * that no two stores come at once, nor the server's clock, by which leases end: the same seed may go another way.
+ * is told to: a request is passed on and its reply waited for at once. A seed fixes what becomes of each request, who
+ * dies and when. It does not fix how long a store pauses before it connects again, which the store draws from the
+ * system so that no two stores come at once, nor the server's clock, by which leases end: the same seed may go another
+ * way.
  */
 
 #include <stddef.h>
