@@ -34,10 +34,8 @@ static char *repository_path(const char *state, const char *url)
     return path;
 }
 
-int catalog_open(struct catalog *catalog, shard_context *context, const struct run_options *options, const char *state)
+int catalog_try(struct catalog *catalog, shard_context *context, const struct run_options *options, const char *state)
 {
-    if (options->catalog == NULL)
-        return CLI_DONE;
     catalog->context = context;
     char *url = need_copy(options->catalog);
     char *branch = strrchr(url, '#');
@@ -54,7 +52,14 @@ int catalog_open(struct catalog *catalog, shard_context *context, const struct r
     int status = shard_catalog_open(context, &config, &catalog->handle);
     free(path);
     free(url);
-    return status < 0 ? cli_library_error(options->catalog) : CLI_DONE;
+    return status;
+}
+
+int catalog_open(struct catalog *catalog, shard_context *context, const struct run_options *options, const char *state)
+{
+    return options->catalog != NULL && catalog_try(catalog, context, options, state) < 0
+               ? cli_library_error(options->catalog)
+               : CLI_DONE;
 }
 
 static void keep_commit(struct run_options *options, const char *commit)

@@ -29,8 +29,10 @@ struct catalog {
 /* What FILE is when the workflow is to be loaded from the catalog: "catalog:" or "catalog:REVISION". */
 bool catalog_is_source(const char *file);
 
-/* Opens the catalog that the options name, kept below `state`. Returns 0 or an exit code, told. */
+/* Opens the catalog that the options name, kept below `state`; try says nothing. Returns 0 or an exit code, told, or a
+   negative code. */
 int catalog_open(struct catalog *catalog, shard_context *context, const struct run_options *options, const char *state);
+int catalog_try(struct catalog *catalog, shard_context *context, const struct run_options *options, const char *state);
 
 /* Loads the workflow of FILE's revision. Returns 0 or an exit code, told; sets options->catalog_commit. */
 int catalog_load(struct catalog *catalog, shard_context *context, struct run_options *options,

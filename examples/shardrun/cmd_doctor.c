@@ -16,14 +16,18 @@ struct doctor_options {
     const char *runtime;
     bool json;
     bool is_process;
+    struct run_options catalog; /* only what names and opens a catalog */
 };
 
-enum { OPTION_STORE = 256, OPTION_RUNTIME, OPTION_EXECUTOR };
+enum { OPTION_STORE = 256, OPTION_RUNTIME, OPTION_EXECUTOR, OPTION_CATALOG, OPTION_CATALOG_KEY, OPTION_CATALOG_TOKEN };
 
 static const struct argp_option options[] = {
     {"store", OPTION_STORE, "PATH|URL", 0, "default " PLACE_DEFAULT_STORE, 0},
     {"runtime", OPTION_RUNTIME, "crun|runc|PATH", 0, "the OCI runtime to try (default: the first that works)", 0},
     {"executor", OPTION_EXECUTOR, "container|process", 0, "what runs will use (default container)", 0},
+    {"catalog", OPTION_CATALOG, "URL[#BRANCH]", 0, "a catalog to check, too", 0},
+    {"catalog-key", OPTION_CATALOG_KEY, "FILE", 0, "private key for ssh (default: the agent's keys)", 0},
+    {"catalog-token", OPTION_CATALOG_TOKEN, "FILE", 0, "its first line is the password for https", 0},
     {"json", 'j', NULL, 0, "print one JSON object a line for each check", 0},
     {0}};
 
@@ -41,6 +45,15 @@ static error_t parse(int key, char *argument, struct argp_state *state)
         doctor->is_process = strcmp(argument, "process") == 0;
         if (!doctor->is_process && strcmp(argument, "container") != 0)
             argp_error(state, "--executor: '%s' is neither container nor process", argument);
+        return 0;
+    case OPTION_CATALOG:
+        doctor->catalog.catalog = argument;
+        return 0;
+    case OPTION_CATALOG_KEY:
+        doctor->catalog.catalog_key = argument;
+        return 0;
+    case OPTION_CATALOG_TOKEN:
+        doctor->catalog.catalog_token = argument;
         return 0;
     case 'j':
         doctor->json = true;
@@ -138,11 +151,12 @@ static void check_store(struct doctor *doctor, const struct place *place)
 
 int cmd_doctor(int argc, char **argv)
 {
-    static const struct argp argp = {.options = options,
-                                     .parser = parse,
-                                     .doc = "Checks the store, the OCI runtime, control groups, user namespaces, the "
-                                            "clock and the disk, and says for each what to do about it. Ends with 3 "
-                                            "when something has to be done before a run can work."};
+    static const struct argp argp = {
+        .options = options,
+        .parser = parse,
+        .doc = "Checks the store, a catalog, the OCI runtime, control groups, user namespaces, the "
+               "clock and the disk, and says for each what to do about it. Ends with 3 "
+               "when something has to be done before a run can work."};
     struct doctor_options given = {0};
     struct place place = {0};
     char *problem = NULL;
@@ -154,6 +168,8 @@ int cmd_doctor(int argc, char **argv)
         return code;
     }
     check_store(&doctor, &place);
+    if (given.catalog.catalog != NULL)
+        doctor_check_catalog(&doctor, &given.catalog, &place);
     doctor_check_disk(&doctor, &place);
     doctor_check_cgroups(&doctor);
     if (!given.is_process) {

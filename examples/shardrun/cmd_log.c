@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "catalog.h"
 #include "cli.h"
 #include "history.h"
 #include "need.h"
@@ -20,16 +21,20 @@
 struct log_options {
     const char *task;
     const char *store;
-    const char *run; /* NULL: all */
+    const char *run;            /* NULL: all */
+    struct run_options catalog; /* only what names and opens a catalog */
     bool json;
 };
 
-enum { OPTION_STORE = 256, OPTION_RUN };
+enum { OPTION_STORE = 256, OPTION_RUN, OPTION_CATALOG, OPTION_CATALOG_KEY, OPTION_CATALOG_TOKEN };
 
 static const struct argp_option options[] = {
     {"store", OPTION_STORE, "PATH|URL", 0, "default " PLACE_DEFAULT_STORE, 0},
     {"run", OPTION_RUN, "RUN", 0, "only this run (default: all that have the task)", 0},
-    {"json", 'j', NULL, 0, "print one JSON object a line for each record", 0},
+    {"catalog", OPTION_CATALOG, "URL[#BRANCH]", 0, "tell its commits that touched the task, too", 0},
+    {"catalog-key", OPTION_CATALOG_KEY, "FILE", 0, "private key for ssh (default: the agent's keys)", 0},
+    {"catalog-token", OPTION_CATALOG_TOKEN, "FILE", 0, "its first line is the password for https", 0},
+    {"json", 'j', NULL, 0, "print one JSON object a line for each record and commit", 0},
     {0}};
 
 static error_t parse(int key, char *argument, struct argp_state *state)
@@ -41,6 +46,15 @@ static error_t parse(int key, char *argument, struct argp_state *state)
         return 0;
     case OPTION_RUN:
         log->run = argument;
+        return 0;
+    case OPTION_CATALOG:
+        log->catalog.catalog = argument;
+        return 0;
+    case OPTION_CATALOG_KEY:
+        log->catalog.catalog_key = argument;
+        return 0;
+    case OPTION_CATALOG_TOKEN:
+        log->catalog.catalog_token = argument;
         return 0;
     case 'j':
         log->json = true;
@@ -192,20 +206,73 @@ static int log_all(const struct store_reader *reader, const struct log_options *
     return code;
 }
 
+/* Commits are told oldest first, as records are, and come newest first. */
+static int keep_commit(void *self, const struct shard_catalog_commit *commit)
+{
+    json_array_insert_new(self, 0,
+                          json_pack("{s:f,s:s,s:s,s:s,s:b}", "time", (double)commit->time_ns / 1e9, "catalog_commit",
+                                    commit->commit, "author", commit->author, "message", commit->message, "is_change",
+                                    commit->is_change));
+    return 0;
+}
+
+static void print_commit(const json_t *commit, bool json)
+{
+    char when[32];
+    if (json) {
+        json_dumpf(commit, stdout, JSON_COMPACT | JSON_REAL_PRECISION(9));
+        putchar('\n');
+        return;
+    }
+    when_text((int64_t)(json_real_value(json_object_get(commit, "time")) * 1e9), when);
+    const char *message = json_string_value(json_object_get(commit, "message"));
+    printf("%s      commit %.12s by %s%s: %.*s\n", when, json_string_value(json_object_get(commit, "catalog_commit")),
+           json_string_value(json_object_get(commit, "author")),
+           json_is_true(json_object_get(commit, "is_change")) ? " changed it" : "", (int)strcspn(message, "\n"),
+           message);
+}
+
+static int log_catalog(const struct store_reader *reader, const struct log_options *log)
+{
+    struct catalog catalog = {0};
+    if (log->catalog.catalog == NULL)
+        return CLI_DONE;
+    int code = catalog_open(&catalog, reader->context, &log->catalog, reader->place.state);
+    if (code != CLI_DONE)
+        return code;
+    if (shard_catalog_sync(catalog.handle) < 0)
+        cli_warning("the catalog was not brought up to date: its remote is not to be had");
+    json_t *commits = json_array(), *commit;
+    size_t i;
+    if (shard_catalog_history(catalog.handle, log->task, keep_commit, commits) < 0)
+        code = cli_library_error(log->catalog.catalog);
+    if (!log->json)
+        printf("catalog %s\n", log->catalog.catalog);
+    json_array_foreach(commits, i, commit) print_commit(commit, log->json);
+    if (!log->json && json_array_size(commits) == 0)
+        puts("no commit has touched it");
+    json_decref(commits);
+    shard_catalog_close(catalog.handle);
+    return code;
+}
+
 int cmd_log(int argc, char **argv)
 {
-    static const struct argp argp = {.options = options,
-                                     .parser = parse,
-                                     .args_doc = "TASK",
-                                     .doc =
-                                         "Tells all that happened to a task and its parts, in every run of the store "
-                                         "that has it, oldest first, with reasons and forecasts. It only reads."};
+    static const struct argp argp = {
+        .options = options,
+        .parser = parse,
+        .args_doc = "TASK",
+        .doc = "Tells all that happened to a task and its parts, in every run of the store "
+               "that has it, oldest first, with reasons and forecasts; and with --catalog the "
+               "commits that touched it. It only reads."};
     struct log_options log = {0};
     struct store_reader reader;
     cli_parse(&argp, argc, argv, &log);
     int code = store_reader_open(&reader, log.store, true);
     if (code == CLI_DONE)
         code = log_all(&reader, &log);
+    if (code == CLI_DONE)
+        code = log_catalog(&reader, &log);
     store_reader_close(&reader);
     return code;
 }

@@ -7,6 +7,7 @@
 #include <stdbool.h>
 
 #include "place.h"
+#include "run_options.h"
 
 enum finding { FINDING_OK, FINDING_WARNING, FINDING_FAILED };
 
@@ -24,5 +25,8 @@ void doctor_check_runtime(struct doctor *doctor, const char *runtime);
 void doctor_check_namespaces(struct doctor *doctor);
 void doctor_check_clock(struct doctor *doctor);
 void doctor_check_disk(struct doctor *doctor, const struct place *place);
+
+/* A catalog: that it can be opened, that its remote can be read and pushed to, and that its files are tasks. */
+void doctor_check_catalog(struct doctor *doctor, const struct run_options *options, const struct place *place);
 
 #endif

@@ -203,6 +203,39 @@ struct shard_catalog_report {
 SHARD_API int shard_catalog_load(shard_catalog *catalog, const struct shard_catalog_request *request,
                                  struct shard_catalog_report *ret_report, shard_workflow **ret_workflow);
 
+/** A commit that touched a task. Pointers live during the call. */
+struct shard_catalog_commit {
+    size_t struct_size;
+    const char *commit; /* in hex */
+    const char *author;
+    const char *message; /* whole, with its trailers */
+    int64_t time_ns;     /* wall clock, of the commit */
+    int32_t is_change;   /* non-zero: what is known of the task changed */
+    int32_t is_decision; /* non-zero: something was decided about it */
+};
+
+/** Told of each commit; returns 0 to go on, and calls nothing of the catalog. */
+typedef int shard_catalog_each(void *each_self, const struct shard_catalog_commit *commit);
+
+/**
+ * Calls `each` for every commit of the branch that touched a task's file or log, newest first, before it returns; for
+ * tools. It reads what is here; shard_catalog_sync() brings what is new at the remote.
+ *
+ * Returns 0.
+ * Errors: SHARD_EINVAL (name), SHARD_EIO, SHARD_ECORRUPT, SHARD_ENOMEM.
+ */
+SHARD_API int shard_catalog_history(shard_catalog *catalog, const char *task, shard_catalog_each *each,
+                                    void *each_self);
+
+/**
+ * Asks the remote whether it can be read and may be pushed to, and changes nothing; for tools. Blocks.
+ *
+ * Returns 0; without a remote at once.
+ * Errors: SHARD_EIO (why not: it cannot be reached, it is not who it should be, it takes no credentials, it may not be
+ * written), SHARD_ENOMEM.
+ */
+SHARD_API int shard_catalog_check(shard_catalog *catalog);
+
 /**
  * Writes the path that a task's file has in every catalog, with a NUL.
  *

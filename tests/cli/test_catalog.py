@@ -173,4 +173,53 @@ def a_run_of_a_named_revision_keeps_to_it(place):
     assert first[:12] in started, started
 
 
+@case
+def log_tells_the_commits_that_touched_a_task(place):
+    url = remote(place)
+    place.workflow([task("whole", ["true"], units=4, parts=2), task("next", ["true"], after=["whole"])])
+    ended(run(place, "w.json", "--run", "r1", "--catalog", url), 0)
+    amend_elsewhere(place, "next", expected_seconds=7)
+    amend_elsewhere(place, "whole", failure_cost_seconds=7)
+    text = place.call("log", "whole", "--catalog", url)
+    ended(text, 0)
+    catalog = text.out.split(f"catalog {url}\n")[1].splitlines()
+    same(len(catalog), 3)
+    assert "by libshard changed it: Publish the workflow of run r1" in catalog[0], catalog
+    assert catalog[1].endswith("by libshard: whole: split"), catalog
+    assert catalog[2].endswith("by else changed it: amend whole"), catalog
+    commits = [o for o in place.call("log", "whole", "--catalog", url, "--json").objects if "message" in o]
+    same([c["is_change"] for c in commits], [True, False, True])
+    assert "Reason: parts asked for" in commits[1]["message"], commits
+    same(commits[2]["catalog_commit"], git(place, "-C", "clone", "rev-parse", "HEAD"))
+
+
+def doctor_of(place, url):
+    result = place.call("doctor", "--executor", "process", "--json", "--catalog", url)
+    finding, = (o for o in result.objects if o["check"] == "catalog")
+    return result.code, finding["state"], finding["found"] + " | " + finding["fix"]
+
+
+@case
+def doctor_looks_at_the_catalog(place):
+    url = remote(place)
+    code, state, text = doctor_of(place, url)
+    same((code, state), (0, "ok"), text)
+    assert "has no workflow yet" in text, text
+    place.workflow([task("t", ["true"])])
+    ended(run(place, "w.json", "--run", "r", "--catalog", url), 0)
+    same(doctor_of(place, url)[:2], (0, "ok"))
+    amend_elsewhere(place, "t", failure_cost_seconds="much")
+    (place.path / ".shardrun").rename(place.path / "old")
+    code, state, text = doctor_of(place, url)
+    same((code, state), (0, "warning"), text)
+    assert "/failure_cost_seconds" in text and "correct the files" in text, text
+    code, state, text = doctor_of(place, f"{place.path}/nowhere")
+    same((code, state), (3, "failed"), text)
+    assert "cannot be reached" in text and "git ls-remote" in text, text
+    git(place, "init", "-q", "--bare", "plain")
+    (place.path / "plain/objects").rename(place.path / "plain/gone")
+    code, state, text = doctor_of(place, f"{place.path}/plain")
+    same((code, state), (3, "failed"), text)
+
+
 main()

@@ -80,6 +80,7 @@ static void round_trip(void)
     int status = shard_catalog_open(context, &config, &here);
     shard_error_copy(&error);
     ck_assert_msg(status == 0, "%s", error.message);
+    ck_assert_int_eq(shard_catalog_check(here), 0);
     shard_builder *builder = new_builder(context);
     add_task(builder, "a");
     shard_workflow *workflow = seal(builder);
@@ -196,6 +197,8 @@ START_TEST(who_may_not_push_is_told_so)
     shard_catalog *catalog = NULL;
     use_https("localhost", "read-only");
     ck_assert_int_eq(shard_catalog_open(context, &config, &catalog), 0);
+    ck_assert_int_eq(shard_catalog_check(catalog), SHARD_EIO);
+    assert_message_has("cannot be pushed to");
     shard_builder *builder = new_builder(context);
     add_task(builder, "a");
     shard_workflow *workflow = seal(builder);

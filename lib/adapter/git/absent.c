@@ -85,3 +85,16 @@ int shard_catalog_amend(shard_catalog *catalog, const char *task, const char *fi
     (void)ret_commit;
     return shard_catalog_sync(catalog);
 }
+
+int shard_catalog_history(shard_catalog *catalog, const char *task, shard_catalog_each *each, void *each_self)
+{
+    (void)task;
+    (void)each;
+    (void)each_self;
+    return shard_catalog_sync(catalog);
+}
+
+int shard_catalog_check(shard_catalog *catalog)
+{
+    return shard_catalog_sync(catalog);
+}

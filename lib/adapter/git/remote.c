@@ -1,14 +1,16 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The remote: fetch, push, and going round until what both sides have is on both. */
 
+#include <errno.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "base/error.h"
 
 #include "git.h"
 
-enum { MOST_ROUNDS = 5 };
+enum { MOST_ROUNDS = 5, MOST_PATH_BYTES = 4096 };
 
 /* What a push met. Begins with what its connection asks, since both have one payload. */
 struct pushing {
@@ -174,6 +176,49 @@ int shard__git_sync(shard_catalog *catalog)
     }
     return shard__fail(SHARD_ECONFLICT, "catalog '%s': branch '%s' of '%s' changed each time between fetch and push",
                        catalog->path, catalog->branch, catalog->url);
+}
+
+/* A directory's connection says nothing of rights. */
+static int check_directory(const shard_catalog *catalog)
+{
+    const char *path = strncmp(catalog->url, "file://", 7) == 0 ? catalog->url + 7 : catalog->url;
+    char objects[MOST_PATH_BYTES];
+    snprintf(objects, sizeof(objects), "%s/objects", path);
+    if (access(objects, F_OK) == 0 && access(objects, W_OK) < 0)
+        return shard__fail_errno(SHARD_EIO, errno, "catalog '%s': '%s' may not be written, so nothing can be pushed",
+                                 catalog->path, path);
+    return 0;
+}
+
+static int connect_for(shard_catalog *catalog, git_remote *remote, git_direction direction)
+{
+    git_remote_callbacks callbacks = GIT_REMOTE_CALLBACKS_INIT;
+    struct shard__git_access who = {.catalog = catalog};
+    shard__git_set_access(&callbacks, &who);
+    int code = git_remote_connect(remote, direction, &callbacks, NULL, NULL);
+    git_remote_disconnect(remote);
+    return code < 0 ? shard__git_fail(catalog, code, "remote '%s' cannot be %s", catalog->url,
+                                      direction == GIT_DIRECTION_PUSH ? "pushed to" : "reached")
+                    : 0;
+}
+
+int shard_catalog_check(shard_catalog *catalog)
+{
+    shard__clear_error();
+    git_remote *remote = NULL;
+    if (catalog->url == NULL)
+        return 0;
+    pthread_mutex_lock(&catalog->mutex);
+    int status = begin_remote(catalog, &remote);
+    if (status == 0)
+        status = connect_for(catalog, remote, GIT_DIRECTION_FETCH);
+    if (status == 0)
+        status = connect_for(catalog, remote, GIT_DIRECTION_PUSH);
+    if (status == 0)
+        status = check_directory(catalog);
+    git_remote_free(remote);
+    pthread_mutex_unlock(&catalog->mutex);
+    return status;
 }
 
 int shard_catalog_sync(shard_catalog *catalog)

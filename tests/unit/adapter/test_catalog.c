@@ -136,6 +136,28 @@ START_TEST(any_revision_can_be_loaded)
 }
 END_TEST
 
+struct kept {
+    char text[400];
+    int decisions;
+};
+
+static int keep_commits(void *self, const struct shard_catalog_commit *commit)
+{
+    struct kept *kept = self;
+    size_t length = strlen(kept->text);
+    snprintf(kept->text + length, sizeof(kept->text) - length, "%s%s", length > 0 ? "\n" : "", commit->commit);
+    kept->decisions += commit->is_decision;
+    ck_assert_int_eq(commit->is_change, 1);
+    ck_assert_str_eq(commit->author, "libshard");
+    return 0;
+}
+
+static int stop_at_once(void *self, const struct shard_catalog_commit *commit)
+{
+    (void)commit;
+    return ++*(int *)self;
+}
+
 START_TEST(plain_git_reads_the_history_of_a_task)
 {
     char commit[SHARD_COMMIT_TEXT], path[SHARD_CATALOG_PATH];
@@ -150,6 +172,16 @@ START_TEST(plain_git_reads_the_history_of_a_task)
     ck_assert_str_eq(sh(&bed, "git -C clone log --format=%%H -- '%s' | wc -l", path), "3");
     ck_assert_ptr_nonnull(strstr(sh(&bed, "git -C clone blame '%s' | grep failure_cost", path), "libshard"));
     ck_assert_ptr_nonnull(strstr(sh(&bed, "cat clone/'%s'", path), "\n  \"failure_cost_seconds\": 12,\n"));
+    struct kept kept = {"", 0};
+    int told = 0;
+    ck_assert_int_eq(shard_catalog_history(catalog, "merge", keep_commits, &kept), 0);
+    ck_assert_str_eq(sh(&bed, "git -C clone log --format=%%H -- '%s'", path), kept.text);
+    ck_assert_int_eq(kept.decisions, 0);
+    ck_assert_int_eq(shard_catalog_history(catalog, "merge", stop_at_once, &told), 0);
+    ck_assert_int_eq(told, 1);
+    ck_assert_int_eq(shard_catalog_history(catalog, "nobody", stop_at_once, &told), 0);
+    ck_assert_int_eq(told, 1);
+    ck_assert_int_eq(shard_catalog_history(catalog, "", stop_at_once, &told), SHARD_EINVAL);
     ck_assert_int_eq(shard_catalog_task_path("Align/1", path), 0);
     ck_assert_ptr_nonnull(strstr(path, "/align_1-"));
     ck_assert_str_eq(sh(&bed, "git -C clone log --format=%%H -- '%s' | wc -l", path), "1");
