@@ -242,13 +242,13 @@ static int log_catalog(const struct store_reader *reader, const struct log_optio
         return code;
     if (shard_catalog_sync(catalog.handle) < 0)
         cli_warning("the catalog was not brought up to date: its remote is not to be had");
-    json_t *commits = json_array(), *commit;
-    size_t i;
+    json_t *commits = json_array();
     if (shard_catalog_history(catalog.handle, log->task, keep_commit, commits) < 0)
         code = cli_library_error(log->catalog.catalog);
     if (!log->json)
         printf("catalog %s\n", log->catalog.catalog);
-    json_array_foreach(commits, i, commit) print_commit(commit, log->json);
+    for (size_t i = 0; i < json_array_size(commits); i++)
+        print_commit(json_array_get(commits, i), log->json);
     if (!log->json && json_array_size(commits) == 0)
         puts("no commit has touched it");
     json_decref(commits);

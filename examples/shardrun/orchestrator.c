@@ -29,7 +29,7 @@ static void on_log(void *self, enum shard_log_level level, const char *id, const
 int orchestrator_context(struct orchestrator *orchestrator)
 {
     struct shard_context_config config = {.struct_size = sizeof config};
-    if (shard_workers_new(1, &orchestrator->workers) < 0)
+    if (shard_workers_new(2, &orchestrator->workers) < 0)
         return cli_library_error("no thread to be had");
     config.log = on_log;
     config.log_self = orchestrator;

@@ -54,12 +54,18 @@ struct shard_catalog_config {
     const char *https_user;       /* that goes with it; NULL: "x-access-token" */
     const char *https_ca_file;    /* PEM: whom to trust instead of the system's list. libgit2 keeps one such list for
                                      the whole process: the last catalog's */
+    double timeout_seconds;       /* how long a remote may be silent before it counts as gone; 0: 30. Longer than it
+                                     takes this machine to pack what is pushed. libgit2's sockets are one kind for the
+                                     whole process: others than catalogs' wait as they always did */
 };
 
 /**
  * Opens a catalog. When the branch is not here and there is a remote, it is fetched, which may block.
  *
- * A catalog may be used from any thread; calls wait for each other.
+ * A catalog may be used from any thread; calls wait for each other. Those that block while they talk to the remote do
+ * so through the context's offload hook, if it has one, so as to end what a silent remote keeps waiting: they are not
+ * to be made from the hook's last free thread. Without a hook, one that falls silent in the middle of ssh is waited
+ * for.
  *
  * Returns 0 and the catalog, which shard_catalog_close() ends. The branch need not be there: that is an empty catalog.
  * Errors: SHARD_EINVAL (which field), SHARD_EIO (what cannot be read, written or reached), SHARD_ECORRUPT,
@@ -69,7 +75,8 @@ SHARD_API int shard_catalog_open(shard_context *context, const struct shard_cata
                                  shard_catalog **ret_catalog);
 
 /**
- * Ends a catalog, after what is under way in the background; notes that wait are committed, not pushed. NULL is fine.
+ * Ends a catalog, after what is under way in the background, which takes at most timeout_seconds from when the remote
+ * falls silent; notes that wait are committed, not pushed. NULL is fine.
  */
 SHARD_API void shard_catalog_close(shard_catalog *catalog);
 

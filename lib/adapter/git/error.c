@@ -29,8 +29,10 @@ static int code_of(int git_code, const git_error *error, const char *text)
 }
 
 /* What a reader can do about it. */
-static const char *advice(int git_code, int code)
+static const char *advice(const shard_catalog *catalog, int git_code, int code)
 {
+    if (catalog->was_silent)
+        return "; the remote was silent for longer than timeout_seconds";
     if (git_code == GIT_EAUTH)
         return "; the remote did not take the credentials";
     if (git_code == GIT_ECERTIFICATE)
@@ -55,5 +57,5 @@ int shard__git_fail(const shard_catalog *catalog, int git_code, const char *form
             *c = ' ';
     }
     int code = code_of(git_code, error, text);
-    return shard__fail(code, "catalog '%s': %s: %s%s", catalog->path, doing, text, advice(git_code, code));
+    return shard__fail(code, "catalog '%s': %s: %s%s", catalog->path, doing, text, advice(catalog, git_code, code));
 }

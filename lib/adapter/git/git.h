@@ -9,6 +9,7 @@
 
 #include <git2.h>
 #include <pthread.h>
+#include <stdatomic.h>
 
 #include <shard/catalog.h>
 
@@ -57,6 +58,10 @@ struct shard_catalog {
     int64_t sync_ns;      /* between looks */
     int64_t back_off_ns;  /* 0: the last one went well */
     int64_t next_sync_ns; /* INT64_MAX: no remote */
+
+    int timeout_ms;
+    atomic_int was_silent; /* the remote, in the call that is under way or was last */
+    int socket;            /* of the call that is under way, as far as it has one; -1: none */
 
     int epoll_fd, timer_fd, wake_fd;
     char *ssh_user, *ssh_key_file, *ssh_known_hosts, *https_token_file, *https_user;
@@ -146,6 +151,17 @@ int shard__git_sync_and_tell(shard_catalog *catalog);
 /* The branch has what the remote has not. */
 void shard__git_sync_soon(shard_catalog *catalog);
 void shard__git_close_worker(shard_catalog *catalog);
+
+/* timed.c: bounds on what remotes may take */
+typedef int shard__git_work(shard_catalog *catalog);
+void shard__git_set_timeout(shard_catalog *catalog, double seconds);
+/* Does what talks with the remote, in this thread; through the offload hook, if there is one, while this waits and sees
+   that it ends. The code of `work`, with its message. */
+int shard__git_call(shard_catalog *catalog, shard__git_work *work);
+int shard__git_call_and_wait(shard_catalog *catalog, shard__git_work *work);
+/* With queue_mutex held: ends the connection of a remote that was silent for too long; waits for a job, doing so. */
+void shard__git_cut_if_silent(shard_catalog *catalog);
+void shard__git_wait_idle(shard_catalog *catalog, const int *is_under_way);
 
 /* access.c */
 /* What connections ask: credentials, and whether the other side is who it should be. */

@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <time.h>
 
 #include "base/alloc.h"
 #include "base/context.h"
@@ -33,8 +34,9 @@ static int check_config(const struct shard_catalog_config *theirs, struct shard_
         ret_config->ssh_user = "git";
     if (ret_config->https_user == NULL)
         ret_config->https_user = "x-access-token";
-    if (!(ret_config->sync_seconds >= 0) || ret_config->max_notes < 0)
-        return shard__fail(SHARD_EINVAL, "catalog: sync_seconds or max_notes is out of range, expected 0 or more");
+    if (!(ret_config->sync_seconds >= 0) || !(ret_config->timeout_seconds >= 0) || ret_config->max_notes < 0)
+        return shard__fail(SHARD_EINVAL,
+                           "catalog: sync_seconds, timeout_seconds or max_notes is out of range, expected 0 or more");
     int is_valid = 0;
     if (strlen(ret_config->branch) <= MAX_BRANCH_BYTES)
         git_branch_name_is_valid(&is_valid, ret_config->branch);
@@ -101,6 +103,7 @@ static int open_catalog(shard_catalog *catalog, const struct shard_catalog_confi
 {
     git_commit *tip = NULL;
     int status = keep_config(catalog, config);
+    shard__git_set_timeout(catalog, config->timeout_seconds);
     if (status == 0)
         status = shard__git_open_descriptors(catalog);
     if (status == 0 && config->https_ca_file != NULL) {
@@ -113,7 +116,7 @@ static int open_catalog(shard_catalog *catalog, const struct shard_catalog_confi
     if (status == 0)
         status = shard__git_tip(catalog, catalog->local_ref, &tip);
     if (status == 0 && tip == NULL && catalog->url != NULL)
-        status = shard__git_fetch(catalog);
+        status = shard__git_call_and_wait(catalog, shard__git_fetch);
     git_commit_free(tip);
     return status;
 }
@@ -122,6 +125,7 @@ int shard_catalog_open(shard_context *context, const struct shard_catalog_config
 {
     shard__clear_error();
     struct shard_catalog_config config;
+    pthread_condattr_t by_monotonic;
     if (git_libgit2_init() < 0)
         return shard__fail(SHARD_ENOMEM, "catalog: libgit2 cannot be started");
     int status = check_config(theirs, &config);
@@ -131,12 +135,15 @@ int shard_catalog_open(shard_context *context, const struct shard_catalog_config
         return status < 0 ? status : SHARD_ENOMEM;
     }
     catalog->context = context;
-    catalog->epoll_fd = catalog->timer_fd = catalog->wake_fd = -1;
+    catalog->epoll_fd = catalog->timer_fd = catalog->wake_fd = catalog->socket = -1;
     catalog->notes_end = &catalog->notes;
     catalog->changes_end = &catalog->changes;
     pthread_mutex_init(&catalog->mutex, NULL);
     pthread_mutex_init(&catalog->queue_mutex, NULL);
-    pthread_cond_init(&catalog->is_idle, NULL);
+    pthread_condattr_init(&by_monotonic);
+    pthread_condattr_setclock(&by_monotonic, CLOCK_MONOTONIC);
+    pthread_cond_init(&catalog->is_idle, &by_monotonic);
+    pthread_condattr_destroy(&by_monotonic);
     status = open_catalog(catalog, &config);
     if (status < 0)
         shard_catalog_close(catalog);

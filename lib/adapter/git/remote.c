@@ -202,12 +202,9 @@ static int connect_for(shard_catalog *catalog, git_remote *remote, git_direction
                     : 0;
 }
 
-int shard_catalog_check(shard_catalog *catalog)
+static int check(shard_catalog *catalog)
 {
-    shard__clear_error();
     git_remote *remote = NULL;
-    if (catalog->url == NULL)
-        return 0;
     pthread_mutex_lock(&catalog->mutex);
     int status = begin_remote(catalog, &remote);
     if (status == 0)
@@ -221,9 +218,14 @@ int shard_catalog_check(shard_catalog *catalog)
     return status;
 }
 
-int shard_catalog_sync(shard_catalog *catalog)
+int shard_catalog_check(shard_catalog *catalog)
 {
     shard__clear_error();
+    return catalog->url == NULL ? 0 : shard__git_call_and_wait(catalog, check);
+}
+
+static int sync_all(shard_catalog *catalog)
+{
     int committed = 0;
     pthread_mutex_lock(&catalog->mutex);
     int status = shard__git_commit_notes(catalog, &committed);
@@ -231,4 +233,10 @@ int shard_catalog_sync(shard_catalog *catalog)
         status = shard__git_sync_and_tell(catalog);
     pthread_mutex_unlock(&catalog->mutex);
     return status;
+}
+
+int shard_catalog_sync(shard_catalog *catalog)
+{
+    shard__clear_error();
+    return catalog->url == NULL ? sync_all(catalog) : shard__git_call_and_wait(catalog, sync_all);
 }

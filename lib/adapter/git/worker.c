@@ -48,12 +48,14 @@ static void drain(int fd)
         ;
 }
 
-/* Makes the descriptor readable at a time; with the queue's mutex held. */
+/* Makes the descriptor readable at a time, while a job is under way to see after it; with the queue's mutex held. */
 static void arm(const shard_catalog *catalog, int64_t now_ns)
 {
     struct itimerspec when = {{0}};
-    if (catalog->next_sync_ns != INT64_MAX) {
-        int64_t after_ns = catalog->next_sync_ns > now_ns ? catalog->next_sync_ns - now_ns : 1;
+    int64_t next_ns =
+        catalog->is_scheduled ? now_ns + (int64_t)catalog->timeout_ms * 500000 + 1 : catalog->next_sync_ns;
+    if (next_ns != INT64_MAX) {
+        int64_t after_ns = next_ns > now_ns ? next_ns - now_ns : 1;
         when.it_value.tv_sec = (time_t)(after_ns / SECOND);
         when.it_value.tv_nsec = (long)(after_ns % SECOND);
     }
@@ -117,7 +119,7 @@ static void work(void *arg)
                  (catalog->next_sync_ns <= now_ns || (committed && catalog->back_off_ns == 0));
     pthread_mutex_unlock(&catalog->queue_mutex);
     if (is_due || catalog->url == NULL)
-        shard__git_sync_and_tell(catalog);
+        shard__git_call(catalog, shard__git_sync_and_tell);
     pthread_mutex_unlock(&catalog->mutex);
     pthread_mutex_lock(&catalog->queue_mutex);
     catalog->is_scheduled = 0;
@@ -144,12 +146,11 @@ int shard_catalog_step(shard_catalog *catalog)
     pthread_mutex_lock(&catalog->queue_mutex);
     int64_t now_ns = shard__now_ns(catalog->context);
     int is_due = !catalog->is_scheduled && (catalog->notes != NULL || catalog->next_sync_ns <= now_ns);
-    if (is_due) {
+    if (is_due)
         catalog->is_scheduled = 1;
-        drain(catalog->timer_fd);
-    } else if (!catalog->is_scheduled) {
-        arm(catalog, now_ns);
-    }
+    else if (catalog->is_scheduled)
+        shard__git_cut_if_silent(catalog);
+    arm(catalog, now_ns);
     pthread_mutex_unlock(&catalog->queue_mutex);
     if (!is_due)
         return 0;
@@ -170,8 +171,7 @@ void shard__git_close_worker(shard_catalog *catalog)
     int committed = 0;
     pthread_mutex_lock(&catalog->queue_mutex);
     catalog->is_closing = 1;
-    while (catalog->is_scheduled)
-        pthread_cond_wait(&catalog->is_idle, &catalog->queue_mutex);
+    shard__git_wait_idle(catalog, &catalog->is_scheduled);
     pthread_mutex_unlock(&catalog->queue_mutex);
     if (catalog->repository != NULL && shard__git_commit_notes(catalog, &committed) < 0)
         shard__log(catalog->context, SHARD_LOG_ERROR, "catalog-notes", "%s; %lld decisions are lost",
