@@ -16,7 +16,19 @@
 #include "simulate_learn.h"
 #include "workflow_file.h"
 
-enum { KEY_SCENARIO = 0x200, KEY_HOSTS, KEY_COPIES, KEY_POLICY, KEY_SEEDS, KEY_JOBS, KEY_FROM_RUN, KEY_STORE };
+enum {
+    KEY_SCENARIO = 0x200,
+    KEY_HOSTS,
+    KEY_COPIES,
+    KEY_POLICY,
+    KEY_SEEDS,
+    KEY_JOBS,
+    KEY_FROM_RUN,
+    KEY_STORE,
+    KEY_SPLIT_P,
+    KEY_WASTE_WEIGHT,
+    KEY_FAILURE_COST
+};
 
 static const struct argp_option options[] = {
     {"scenario", KEY_SCENARIO, "NAME|FILE", 0, "what befalls the hosts (healthy); a name that is known, or a file", 0},
@@ -25,6 +37,10 @@ static const struct argp_option options[] = {
     {"from-run", KEY_FROM_RUN, "RUN", 0, "a run of a store instead of FILE: its workflow, and hosts as they were", 0},
     {"store", KEY_STORE, "PATH|URL", 0, "of --from-run (default " PLACE_DEFAULT_STORE ")", 0},
     {"policy", KEY_POLICY, "P1,P2...", 0, "policies to compare (least_loaded)", 0},
+    {"split-p", KEY_SPLIT_P, "P", 0, "adaptive: split from this probability of failure on (0.2)", 0},
+    {"waste-weight", KEY_WASTE_WEIGHT, "W", 0, "adaptive: what a wasted second costs, in seconds of the run (1)", 0},
+    {"failure-cost", KEY_FAILURE_COST, "SECONDS", 0, "adaptive: what a failure costs where the task does not say (0)",
+     0},
     {"seeds", KEY_SEEDS, "FIRST-LAST", 0, "once with each of these seeds (1-1)", 0},
     {"jobs", KEY_JOBS, "N", 0, "use so many processes (one for each CPU)", 0},
     {"json", 'j', NULL, 0, "one JSON object a line for each workflow, policy and seed", 0},
@@ -50,6 +66,16 @@ static void parse_seeds(struct argp_state *state, struct simulate *simulate, con
     simulate->first_seed = cli_integer(state, "seeds", first, 0, 1000000000);
     simulate->last_seed = cli_integer(state, "seeds", last, simulate->first_seed, simulate->first_seed + 1000000);
     free(first);
+}
+
+/* In which range it must be is the policy's to say; 0 would be its default. */
+static double parse_number(struct argp_state *state, const char *name, const char *text)
+{
+    char *end = NULL;
+    double value = strtod(text, &end);
+    if (end == text || *end != '\0' || !(value > 0 && value < 1e300))
+        argp_error(state, "--%s wants a number above 0, not '%s'", name, text);
+    return value;
 }
 
 static void parse_policies(struct argp_state *state, struct simulate *simulate, const char *text)
@@ -87,6 +113,15 @@ static error_t parse(int key, char *argument, struct argp_state *state)
         return 0;
     case KEY_POLICY:
         parse_policies(state, simulate, argument);
+        return 0;
+    case KEY_SPLIT_P:
+        simulate->adaptive.split_p = parse_number(state, "split-p", argument);
+        return 0;
+    case KEY_WASTE_WEIGHT:
+        simulate->adaptive.waste_weight = parse_number(state, "waste-weight", argument);
+        return 0;
+    case KEY_FAILURE_COST:
+        simulate->adaptive.failure_cost_seconds = parse_number(state, "failure-cost", argument);
         return 0;
     case KEY_SEEDS:
         parse_seeds(state, simulate, argument);
@@ -269,7 +304,8 @@ int cmd_simulate(int argc, char **argv)
                "FILE is a workflow (native or WfFormat), or bag:N for a bag of N tasks. With --from-run, what a store "
                "knows of a run says how long tasks take and which hosts fail: what if? With the same seed, policies "
                "meet the same hosts, sicknesses and tasks."};
-    struct simulate_options all = {.simulate = {.first_seed = 1, .last_seed = 1}};
+    struct simulate_options all = {
+        .simulate = {.first_seed = 1, .last_seed = 1, .adaptive.struct_size = sizeof(struct shard_adaptive_config)}};
     struct simulate *simulate = &all.simulate;
 
     cli_parse(&argp, argc, argv, &all);

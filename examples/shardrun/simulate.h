@@ -29,6 +29,7 @@ struct simulate {
     char **policies;
     int policy_count;
     shard_forest *forest; /* of adaptive:learned */
+    struct shard_adaptive_config adaptive;
     struct simulated *workflows;
     int workflow_count;
     int jobs; /* child processes */

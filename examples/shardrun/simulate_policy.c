@@ -181,7 +181,9 @@ int simulate_policy_make(const struct simulate *simulate, const char *name, stru
             code = use_model(simulate, by, ret_policy);
         name = "adaptive";
     }
-    if (code == CLI_DONE && shard_policy_by_name(simulate->context, name, &ret_policy->inner) < 0)
+    if (code == CLI_DONE && (strcmp(name, "adaptive") == 0
+                                 ? shard_policy_adaptive(simulate->context, &simulate->adaptive, &ret_policy->inner)
+                                 : shard_policy_by_name(simulate->context, name, &ret_policy->inner)) < 0)
         code = cli_library_error("--policy");
     if (code != CLI_DONE) {
         simulate_policy_end(ret_policy);

@@ -291,16 +291,17 @@ SHARD_API int shard_policy_best_without_prediction(shard_context *context, struc
 /** Options of `adaptive`; zero is the default of each field. */
 struct shard_adaptive_config {
     size_t struct_size;
-    double waste_weight;       /* what a wasted second of an attempt costs, in seconds of the run; 0: 1 */
-    double idle_weight;        /* what an idle second of a slot costs that could do useful work; 0: 0.3. The smaller,
-                                  the longer tasks wait for a better host */
-    double hysteresis;         /* acts only when that share of the cost is gained; 0: 0.1 */
-    double exploring_share;    /* of placements that go where it is not best; 0: 0.01; below 0: none */
-    double split_p;            /* probability of failure from which a divisible task is split; 0: 0.2 */
-    double half_life_seconds;  /* in which what was seen of hosts and kinds loses half of its weight; 0: 600 */
-    double most_quarantined;   /* share of the hosts that may be quarantined at once; 0: 0.5 */
-    double quarantine_seconds; /* of the first quarantine of a host; doubles, up to half an hour; 0: 60 */
-    int32_t candidates;        /* open hosts that are looked at for a task, at most 64; 0: 12 */
+    double waste_weight;         /* what a wasted second of an attempt costs, in seconds of the run; 0: 1 */
+    double idle_weight;          /* what an idle second of a slot costs that could do useful work; 0: 0.3. The smaller,
+                                    the longer tasks wait for a better host */
+    double hysteresis;           /* acts only when that share of the cost is gained; 0: 0.1 */
+    double exploring_share;      /* of placements that go where it is not best; 0: 0.01; below 0: none */
+    double split_p;              /* probability of failure from which a divisible task is split; 0: 0.2 */
+    double half_life_seconds;    /* in which what was seen of hosts and kinds loses half of its weight; 0: 600 */
+    double most_quarantined;     /* share of the hosts that may be quarantined at once; 0: 0.5 */
+    double quarantine_seconds;   /* of the first quarantine of a host; doubles, up to half an hour; 0: 60 */
+    int32_t candidates;          /* open hosts that are looked at for a task, at most 64; 0: 12 */
+    double failure_cost_seconds; /* of tasks whose workflow says none */
 };
 
 /**

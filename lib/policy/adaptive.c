@@ -88,6 +88,7 @@ static int check(struct shard_adaptive_config *config)
         {&config->half_life_seconds, "half_life_seconds", 0.001, 1e9, 600},
         {&config->most_quarantined, "most_quarantined", 0.0001, 1, 0.5},
         {&config->quarantine_seconds, "quarantine_seconds", 0.001, 1e9, 60},
+        {&config->failure_cost_seconds, "failure_cost_seconds", 0.001, 1e12, 0},
     };
     for (size_t i = 0; i < sizeof(numbers) / sizeof(numbers[0]); i++)
         if (take_number(numbers[i].field, numbers[i].name, numbers[i].least, numbers[i].most, numbers[i].otherwise) < 0)

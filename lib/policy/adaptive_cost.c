@@ -35,7 +35,8 @@ void shard__adaptive_weigh_task(struct shard__adaptive *policy, const struct sha
                                         .key = (uint64_t)(uint32_t)view->run_number << 31 | (uint64_t)(uint32_t)id,
                                         .asked = view->tasks->need(view->run, id)};
     shard__adaptive_weigh_need(policy, view, ret_task);
-    ret_task->failure_cost = view->tasks->failure_cost_seconds(view->run, id);
+    double told = view->tasks->failure_cost_seconds(view->run, id);
+    ret_task->failure_cost = told > 0 ? told : policy->config.failure_cost_seconds;
     ret_task->seconds =
         shard__pace_seconds(&policy->pace, ret_task->kind, view->tasks->expected_seconds(view->run, id));
     /* What comes after it against what is left to do for all slots: the larger decides when the run ends. */

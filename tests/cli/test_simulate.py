@@ -48,6 +48,13 @@ def a_finished_run_can_be_simulated_again_under_other_policies(place):
     same([list(line) for line in first.objects], [FIELDS] * 6)
     failed = {line["policy"]: line["failed_attempts"] for line in first.objects}
     assert failed["round_robin"] > failed["adaptive:prior"], failed
+    # What if failures were dearer, or tasks split sooner? The same tasks, and other decisions.
+    base = lines(place, "--scenario=sick10", "--policy=adaptive:prior")
+    for option in ("--waste-weight=50", "--failure-cost=10000", "--split-p=1"):
+        assert lines(place, "--scenario=sick10", "--policy=adaptive:prior", option) != base, option
+        same(lines(place, "--scenario=sick10", "--policy=heft", option), lines(place, "--scenario=sick10", "--policy=heft"))
+        ended(place.call("simulate", "bag:5", option.split("=")[0] + "=-1"), 2, option.split("=")[0])
+    ended(place.call("simulate", "bag:5", "--policy=adaptive", "--split-p=1.5"), 2, "split_p")
     ended(place.call("simulate", "--from-run=none"), 2, "none")
     ended(place.call("simulate", "--from-run=r", "bag:5"), 2, "--from-run")
     ended(place.call("simulate", "--from-run=r", "--scenario=healthy"), 2, "--from-run")

@@ -203,12 +203,13 @@ static const struct shard_adaptive_config bad_configs[] = {
     {.struct_size = sizeof(bad_configs[0]), .most_quarantined = 1.01},
     {.struct_size = sizeof(bad_configs[0]), .candidates = 65},
     {.struct_size = sizeof(bad_configs[0]), .half_life_seconds = INFINITY},
+    {.struct_size = sizeof(bad_configs[0]), .failure_cost_seconds = -1},
 };
 
 START_TEST(a_config_out_of_range_is_refused_by_name)
 {
-    static const char *const names[] = {"waste_weight",     "idle_weight", "exploring_share",
-                                        "most_quarantined", "candidates",  "half_life_seconds"};
+    static const char *const names[] = {"waste_weight", "idle_weight",       "exploring_share",     "most_quarantined",
+                                        "candidates",   "half_life_seconds", "failure_cost_seconds"};
     struct shard_policy_handle policy = {0};
     struct shard_error info = {.struct_size = sizeof(info)};
     world_init(&world, "adaptive");
@@ -234,7 +235,7 @@ int main(void)
     tcase_add_test(tcase, a_divisible_task_is_split_for_idle_slots_and_left_whole_else);
     tcase_add_test(tcase, a_small_share_of_placements_explores);
     tcase_add_test(tcase, the_same_seed_gives_the_same_decisions);
-    tcase_add_loop_test(tcase, a_config_out_of_range_is_refused_by_name, 0, 6);
+    tcase_add_loop_test(tcase, a_config_out_of_range_is_refused_by_name, 0, 7);
     suite_add_tcase(suite, tcase);
     return suite_run(suite);
 }
