@@ -52,7 +52,7 @@ struct shard_volume_spec {
     size_t struct_size;
     const char *name;        /* needed; copied; unique in the engine */
     int32_t survives;        /* non-zero: its data outlives every host (shared storage) */
-    double bytes_per_second; /* for the cost of staging to it; 0: not known */
+    double bytes_per_second; /* for the cost of staging to it, until that is learned; 0: not known */
     double latency_seconds;
 };
 

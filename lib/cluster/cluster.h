@@ -13,6 +13,7 @@
 #include <shard/host.h>
 
 #include "base/map.h"
+#include "cluster/paths.h"
 
 /* What an attempt takes from a host while it has it, besides a slot. */
 struct shard__need {
@@ -62,7 +63,8 @@ struct shard__cluster {
     size_t volume_capacity;
     int32_t volume_count;
     struct shard__namemap volume_names;
-    int32_t *open; /* ids of hosts that are up and have a free slot; room for all hosts */
+    struct shard__paths paths; /* between the volumes */
+    int32_t *open;             /* ids of hosts that are up and have a free slot; room for all hosts */
     size_t open_capacity;
     int32_t open_count;
     int32_t *dirty; /* ids of hosts that changed; room for all hosts */

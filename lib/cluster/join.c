@@ -51,6 +51,7 @@ void shard__cluster_free(struct shard__cluster *cluster)
     shard__release(context, cluster->volumes, cluster->volume_capacity * sizeof(*cluster->volumes));
     shard__release(context, cluster->open, cluster->open_capacity * sizeof(*cluster->open));
     shard__release(context, cluster->dirty, cluster->dirty_capacity * sizeof(*cluster->dirty));
+    shard__paths_free(&cluster->paths, context);
     shard__namemap_free(context, &cluster->host_names);
     shard__namemap_free(context, &cluster->volume_names);
     memset(cluster, 0, sizeof(*cluster));

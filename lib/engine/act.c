@@ -224,7 +224,8 @@ int shard__reattach_all(struct shard_engine *engine, int32_t id)
 
 static int stage(struct shard_engine *engine, int32_t slot)
 {
-    const struct shard__stage *wanted = &engine->stages.slots[slot];
+    struct shard__stage *wanted = &engine->stages.slots[slot];
+    wanted->asked_ns = engine->now_ns;
     const struct shard__member *member = &engine->members[wanted->run];
     const struct shard__volume *volumes = engine->cluster.volumes;
     struct shard_stage stage = {.struct_size = sizeof(stage),

@@ -144,6 +144,10 @@ static int staged(struct shard_engine *engine, const struct shard__answer *answe
         answer->code >= 0 && member->phase == SHARD__PHASE_ACTIVE && shard__volume_is_there(&engine->cluster, stage.to);
     if (is_good && shard__data_add(member->run, stage.data, stage.to) < 0)
         return SHARD_ENOMEM;
+    if (is_good)
+        shard__paths_learn(&engine->cluster.paths, engine->context, stage.from, stage.to,
+                           (double)member->run->workflow->data_bytes[stage.data],
+                           (double)(engine->now_ns - stage.asked_ns) / 1e9);
     for (uint64_t token; (token = shard__stages_next_waiter(&engine->stages, slot)) != 0;) {
         int32_t waiter = shard__attempts_find(&engine->attempts, token);
         if (waiter < 0 || member->phase != SHARD__PHASE_ACTIVE)

@@ -185,7 +185,8 @@ double shard__data_staging_seconds(const struct shard__run *run, int32_t task, i
             return INFINITY;
         double bytes = workflow->data_bytes[inputs[i]] < 0 ? NAN : (double)workflow->data_bytes[inputs[i]];
         double rate = volume->bytes_per_second > 0 ? volume->bytes_per_second : NAN;
-        seconds += volume->latency_seconds + bytes / rate;
+        seconds += shard__paths_seconds(&run->cluster->paths, shard__data_volume(run, inputs[i]),
+                                        shard__host_output_volume(to), bytes, volume->latency_seconds + bytes / rate);
     }
     return seconds;
 }

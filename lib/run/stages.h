@@ -18,6 +18,7 @@ struct shard__stage {
     int32_t from, to; /* volumes */
     int32_t host;     /* that asked first */
     int32_t task;
+    int64_t asked_ns;     /* when the executor was; monotonic */
     int32_t first_waiter; /* in waiters; -1: none. Of a free slot: the next one */
 };
 

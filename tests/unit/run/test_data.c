@@ -5,6 +5,7 @@
 
 #include <shard/shard.h>
 
+#include "engine/engine.h"
 #include "suite.h"
 #include "workflows.h"
 #include "world.h"
@@ -34,6 +35,9 @@ START_TEST(an_input_on_another_hosts_own_volume_is_brought_before_its_task_start
     ck_assert_int_eq(world.attempt_count, 1);
     ck_assert_int_eq(world_finish(&world, run), SHARD_RUN_DONE);
     ck_assert_int_eq(world.stages, 1);
+    /* It took a second, and is expected to, from the one volume to the other. */
+    ck_assert_double_eq_tol(shard__paths_seconds(&world.engine->cluster.paths, 1, 2, 10, (double)NAN), 1, 0.1);
+    ck_assert(isnan(shard__paths_seconds(&world.engine->cluster.paths, 2, 1, 10, (double)NAN)));
     ck_assert_int_eq(world.attempts[1].host, 1);
     ck_assert(world.attempts[1].started_ns - world.attempts[0].started_ns >= 2000000000); /* it ran, it was brought */
     world_free(&world);
