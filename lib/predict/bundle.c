@@ -39,10 +39,13 @@ static int add_member(const struct shard__bundle *bundle, int m, struct block *b
     }
     shard__member_gather(bundle, member, block->values, block->stride, block->count, block->scratch);
     struct shard_matrix rows = {.values = block->scratch, .rows = block->count, .stride = member->column_count};
-    const float *base = family == SHARD__FAMILY_PRIOR_TREES ? block->base : NULL;
-    int status = shard_forest_margins(member->forest, &rows, base, block->margins);
-    for (int64_t i = 0; status == 0 && i < block->count; i++)
-        sums[i] += share * (double)block->margins[i];
+    int is_on_prior = family == SHARD__FAMILY_PRIOR_TREES;
+    double say = is_on_prior ? shard__trees_say(bundle) : 1;
+    int status = shard_forest_margins(member->forest, &rows, is_on_prior ? block->base : NULL, block->margins);
+    for (int64_t i = 0; status == 0 && i < block->count; i++) {
+        double prior = is_on_prior ? block->prior[i] : 0;
+        sums[i] += share * (prior + say * ((double)block->margins[i] - prior));
+    }
     return status;
 }
 

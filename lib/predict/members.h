@@ -70,6 +70,16 @@ struct shard__lesson {
     unsigned families;
 };
 
+/* How much is believed of what trees add to the prior: few failures teach them little, and what they add then is mostly
+ * chance. Ten weigh as much as the prior's own word (as in the rule of ten events a variable, Peduzzi and others 1996).
+ */
+static inline double shard__trees_say(const struct shard__bundle *bundle)
+{
+    static const double doubt = 10;
+    double failures = bundle->base_rate * (double)bundle->train_rows;
+    return failures / (failures + doubt);
+}
+
 /* Trains. On failure the bundle is to be cleared too. */
 int shard__bundle_fit(shard_context *context, const struct shard__lesson *lesson, struct shard__bundle *ret_bundle);
 void shard__bundle_clear(struct shard__bundle *bundle);

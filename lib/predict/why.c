@@ -61,8 +61,10 @@ static int add_family(const struct shard__bundle *bundle, enum shard__family fam
     static const float none = 0;
     double each = share / members_of(bundle, family);
     int status = 0;
-    if (family == SHARD__FAMILY_PRIOR_TREES)
+    if (family == SHARD__FAMILY_PRIOR_TREES) {
         status = add_family(bundle, SHARD__FAMILY_PRIOR, row, share, scratch, ret);
+        each *= shard__trees_say(bundle);
+    }
     for (int m = 0; status == 0 && m < SHARD__MEMBER_COUNT; m++) {
         const struct shard__member *member = &bundle->members[m];
         if (!member->is_fitted || member->family != family)

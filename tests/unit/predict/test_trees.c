@@ -187,6 +187,30 @@ START_TEST(the_trainer_chooses_trees_where_lines_are_blind)
 }
 END_TEST
 
+START_TEST(trees_that_few_failures_taught_add_little_to_the_prior)
+{
+    shard_table *table = made_table();
+    struct shard_train_config config = {.struct_size = sizeof(config), .trees = trees, .candidate = "prior_trees"};
+    shard_model *model = NULL;
+    double prior, full, half, none;
+    ck_assert_int_eq(shard_train(context, table, &config, &model), 0);
+    struct shard__bundle *bundle = &model->bundle;
+    ck_assert_double_gt(shard__trees_say(bundle), 0.9);
+    ck_assert_int_eq(shard__bundle_margins(bundle, 1U << SHARD__FAMILY_PRIOR, values, COLUMNS, 1, &prior), 0);
+    ck_assert_int_eq(shard__bundle_margins(bundle, 1U << SHARD__FAMILY_PRIOR_TREES, values, COLUMNS, 1, &full), 0);
+    full = prior + (full - prior) / shard__trees_say(bundle);
+    bundle->base_rate = 10 / (double)bundle->train_rows;
+    ck_assert_int_eq(shard__bundle_margins(bundle, 1U << SHARD__FAMILY_PRIOR_TREES, values, COLUMNS, 1, &half), 0);
+    bundle->base_rate = 0;
+    ck_assert_int_eq(shard__bundle_margins(bundle, 1U << SHARD__FAMILY_PRIOR_TREES, values, COLUMNS, 1, &none), 0);
+    ck_assert_double_gt(fabs(full - prior), 0.1);
+    ck_assert_double_eq_tol(half, (full + prior) / 2, 1e-9);
+    ck_assert_double_eq_tol(none, prior, 1e-9);
+    shard_model_free(model);
+    shard_table_free(table);
+}
+END_TEST
+
 START_TEST(a_model_with_trees_comes_back_from_bytes_as_it_was)
 {
     shard_table *table = made_table();
@@ -325,6 +349,7 @@ int main(void)
     tcase_add_test(tests, a_model_goes_on_with_new_rows);
     tcase_add_test(tests, a_job_that_makes_no_sense_is_refused);
     tcase_add_test(tests, the_trainer_chooses_trees_where_lines_are_blind);
+    tcase_add_test(tests, trees_that_few_failures_taught_add_little_to_the_prior);
     tcase_add_test(tests, a_model_with_trees_comes_back_from_bytes_as_it_was);
     tcase_add_test(tests, what_each_column_adds_adds_up_to_the_forecast_of_every_candidate);
     tcase_add_test(tests, a_blend_of_trees_is_explained_as_xgboost_explains_its_members);
