@@ -82,17 +82,37 @@ int cli_library_error(const char *what)
     return cli_error(cli_exit_of(code), "%s%s%s%s", what, what[0] != '\0' ? ": " : "", message, cli_advice(code));
 }
 
+/* The options of a command: table 0 its own, the others its children's; NULL: there is none more. */
+static const struct argp_option *options_of(const struct argp *argp, int table)
+{
+    if (table == 0)
+        return argp->options;
+    for (int child = 0; argp->children != NULL && argp->children[child].argp != NULL; child++) {
+        if (child == table - 1)
+            return argp->children[child].argp->options;
+    }
+    return NULL;
+}
+
+static bool is_end(const struct argp_option *option)
+{
+    return option->name == NULL && option->key == 0 && option->doc == NULL;
+}
+
 /* Whether `name` (`length` bytes, after the dashes) is an option of argp's, or the beginning of one. */
-static bool option_is_known(const struct argp_option *options, const char *name, size_t length)
+static bool option_is_known(const struct argp *argp, const char *name, size_t length)
 {
     static const char *const of_argp[] = {"help", "usage"};
     for (size_t i = 0; i < sizeof of_argp / sizeof of_argp[0]; i++) {
         if (strncmp(of_argp[i], name, length) == 0)
             return true;
     }
-    for (const struct argp_option *o = options; o->name != NULL || o->key != 0 || o->doc != NULL; o++) {
-        if (o->name != NULL && strncmp(o->name, name, length) == 0)
-            return true;
+    const struct argp_option *options;
+    for (int table = 0; (options = options_of(argp, table)) != NULL; table++) {
+        for (const struct argp_option *o = options; !is_end(o); o++) {
+            if (o->name != NULL && strncmp(o->name, name, length) == 0)
+                return true;
+        }
     }
     return false;
 }
@@ -101,13 +121,16 @@ static void refuse_unknown_option(const struct argp *argp, const char *command, 
 {
     const char *name = argument + 2;
     size_t length = strcspn(name, "=");
-    if (option_is_known(argp->options, name, length))
+    if (option_is_known(argp, name, length))
         return;
     char *wanted = need_printf("%.*s", (int)length, name);
     struct nearest nearest = nearest_begin(wanted);
-    for (const struct argp_option *o = argp->options; o->name != NULL || o->key != 0 || o->doc != NULL; o++) {
-        if (o->name != NULL)
-            nearest_try(&nearest, o->name);
+    const struct argp_option *options;
+    for (int table = 0; (options = options_of(argp, table)) != NULL; table++) {
+        for (const struct argp_option *o = options; !is_end(o); o++) {
+            if (o->name != NULL)
+                nearest_try(&nearest, o->name);
+        }
     }
     const char *guess = nearest_result(&nearest);
     if (guess != NULL)

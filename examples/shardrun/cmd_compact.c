@@ -11,6 +11,7 @@
 struct compact_options {
     const char *store;
     long keep;
+    struct keep series;
     bool json;
 };
 
@@ -26,6 +27,9 @@ static error_t parse(int key, char *argument, struct argp_state *state)
 {
     struct compact_options *compact = state->input;
     switch (key) {
+    case ARGP_KEY_INIT:
+        state->child_inputs[0] = &compact->series;
+        return 0;
     case OPTION_STORE:
         compact->store = argument;
         return 0;
@@ -65,7 +69,9 @@ static void print(const struct shard_compacted *done, bool json)
 
 int cmd_compact(int argc, char **argv)
 {
+    static const struct argp_child children[] = {{.argp = &keep_argp}, {0}};
     static const struct argp argp = {.options = options,
+                                     .children = children,
                                      .parser = parse,
                                      .doc = "Drops old records of a store, and samples and outcomes that are too old, "
                                             "and gives back the room. Runs can be resumed as before; what log, explain "
@@ -75,7 +81,7 @@ int cmd_compact(int argc, char **argv)
     struct store_reader reader;
     cli_parse(&argp, argc, argv, &given);
     struct shard_compact what = {.struct_size = sizeof what, .keep_records = given.keep};
-    int code = store_reader_open(&reader, given.store, false);
+    int code = store_reader_open(&reader, given.store, &given.series);
     if (code == CLI_DONE && reader.store.port->compact == NULL)
         code = cli_error(CLI_USAGE, "store '%s' cannot be compacted", reader.place.text);
     else if (code == CLI_DONE && reader.store.port->compact(reader.store.self, &what, &done) < 0)

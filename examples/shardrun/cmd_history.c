@@ -202,7 +202,7 @@ int cmd_history(int argc, char **argv)
     struct history_options history = {.of = -1, .now_ns = (int64_t)now.tv_sec * 1000000000 + now.tv_nsec};
     struct store_reader reader;
     cli_parse(&argp, argc, argv, &history);
-    int code = store_reader_open(&reader, history.store, true);
+    int code = store_reader_open(&reader, history.store, NULL);
     if (code == CLI_DONE && reader.store.port->series == NULL)
         code = cli_error(CLI_USAGE, "store '%s' keeps no history", reader.place.text);
     if (code == CLI_DONE)

@@ -268,7 +268,7 @@ int cmd_log(int argc, char **argv)
     struct log_options log = {0};
     struct store_reader reader;
     cli_parse(&argp, argc, argv, &log);
-    int code = store_reader_open(&reader, log.store, true);
+    int code = store_reader_open(&reader, log.store, NULL);
     if (code == CLI_DONE)
         code = log_all(&reader, &log);
     if (code == CLI_DONE)

@@ -105,6 +105,7 @@ int cmd_resume(int argc, char **argv)
     int code = read_options(&orchestrator, argc, argv);
     if (code == 0)
         code = orchestrator_context(&orchestrator);
+    orchestrator.place.keep = options.keep;
     if (code == 0)
         code = place_open_store(&orchestrator.place, orchestrator.context, false, &orchestrator.store);
     if (code == 0)

@@ -121,6 +121,7 @@ static int settle_options(struct orchestrator *orchestrator)
     int status = run_options_read_hosts(options, &problem);
     if (status == 0)
         status = place_parse(options->store, &orchestrator->place, &problem);
+    orchestrator->place.keep = options->keep;
     int code = status < 0 ? cli_error(CLI_USAGE, "%s", problem) : CLI_DONE;
     free(problem);
     return code;

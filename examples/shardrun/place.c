@@ -13,7 +13,7 @@
 #include "files.h"
 #include "need.h"
 
-enum { LONGEST_COMPONENT = 180 };
+enum { LONGEST_COMPONENT = 180, DAY_SECONDS = 86400 };
 
 int place_parse(const char *text, struct place *ret_place, char **ret_problem)
 {
@@ -77,6 +77,10 @@ static int open_redis(const struct place *place, shard_context *context, struct 
                                               .url = place->store,
                                               .password = getenv("SHARDRUN_REDIS_PASSWORD"),
                                               .password_file = getenv("SHARDRUN_REDIS_PASSWORD_FILE")};
+    config.keep_samples = place->keep.samples;
+    config.keep_seconds = place->keep.sample_days * DAY_SECONDS;
+    config.keep_outcomes = place->keep.outcomes;
+    config.keep_outcome_seconds = place->keep.outcome_days * DAY_SECONDS;
     config.sentinel_user = getenv("SHARDRUN_REDIS_SENTINEL_USER");
     config.sentinel_password = getenv("SHARDRUN_REDIS_SENTINEL_PASSWORD");
     config.sentinel_password_file = getenv("SHARDRUN_REDIS_SENTINEL_PASSWORD_FILE");
@@ -89,8 +93,15 @@ static int open_redis(const struct place *place, shard_context *context, struct 
 int place_try_store(const struct place *place, shard_context *context, bool read_only,
                     struct shard_store_handle *ret_store)
 {
+    const struct keep *keep = &place->keep;
     struct shard_memory_store_config memory = {.struct_size = sizeof memory, .keep_records = INT64_MAX};
-    struct shard_sqlite_store_config file = {.struct_size = sizeof file, .path = place->store, .read_only = read_only};
+    struct shard_sqlite_store_config file = {.struct_size = sizeof file,
+                                             .path = place->store,
+                                             .read_only = read_only,
+                                             .keep_samples = keep->samples,
+                                             .keep_seconds = keep->sample_days * DAY_SECONDS,
+                                             .keep_outcomes = keep->outcomes,
+                                             .keep_outcome_seconds = keep->outcome_days * DAY_SECONDS};
     if (place->on_server)
         return open_redis(place, context, ret_store);
     return place->store != NULL ? shard_sqlite_store_open(context, &file, ret_store)

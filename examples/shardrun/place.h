@@ -21,12 +21,15 @@
 
 #include <shard/store.h>
 
+#include "keep.h"
+
 struct place {
     char *text;  /* the store as the user wrote it, for messages and for `--store` */
     char *store; /* absolute path of the database, or URL of a server; NULL: in memory */
     bool on_server;
     char *runs;
     char *state;
+    struct keep keep; /* bounds of its time series, for whoever opens it to write */
 };
 
 #define PLACE_DEFAULT_STORE ".shardrun/store.db"

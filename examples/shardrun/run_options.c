@@ -265,6 +265,9 @@ static error_t parse_one(int key, char *argument, struct argp_state *state)
     case 'v':
         options->verbose = true;
         return 0;
+    case ARGP_KEY_INIT:
+        state->child_inputs[0] = &options->keep;
+        return 0;
     case ARGP_KEY_ARG:
         return parse_argument(argument, state, parse);
     case ARGP_KEY_NO_ARGS:
@@ -278,8 +281,10 @@ static error_t parse_one(int key, char *argument, struct argp_state *state)
 
 void run_options_parse(struct run_options *options, bool resume, int argc, char **argv)
 {
+    static const struct argp_child children[] = {{.argp = &keep_argp}, {0}};
     static const struct argp run = {
         .options = option_table,
+        .children = children,
         .parser = parse_one,
         .args_doc = "FILE",
         .doc = "Runs a workflow file, native or WfFormat, on this machine. - is standard input.\v"
@@ -287,6 +292,7 @@ void run_options_parse(struct run_options *options, bool resume, int argc, char 
                "other way goes on with `shardrun resume RUN`."};
     static const struct argp resume_argp = {
         .options = option_table,
+        .children = children,
         .parser = parse_one,
         .args_doc = "RUN",
         .doc = "Goes on with a run that was suspended or whose shardrun was killed, with the options that it began "

@@ -14,6 +14,7 @@
 
 #include "cli.h"
 #include "hosts.h"
+#include "keep.h"
 #include "need.h"
 
 enum executor_kind { EXECUTOR_CONTAINER, EXECUTOR_PROCESS };
@@ -61,6 +62,7 @@ struct run_options {
     int32_t monitor_interval_ms;
     int32_t retries[SHARD_OUTCOME_COUNT]; /* as in struct shard_retry: 0 default, -1 none */
     uint64_t seed;
+    struct keep keep; /* of the store's time series */
 };
 
 void run_options_init(struct run_options *options);

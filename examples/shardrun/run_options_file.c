@@ -36,6 +36,7 @@ int run_options_save(const struct run_options *options, const char *path, char *
         options->kill_grace_seconds, "max_output_bytes", (json_int_t)options->max_output_bytes, "monitor_interval_ms",
         (int)options->monitor_interval_ms, "seed", (json_int_t)options->seed, "mounts", mounts, "retries", retries,
         "hosts", host_list_to_json(&options->hosts));
+    json_object_set_new(object, "keep", keep_to_json(&options->keep));
     set_text(object, "runtime", options->runtime);
     set_text(object, "rootfs", options->rootfs);
     set_text(object, "inputs", options->inputs);
@@ -118,6 +119,7 @@ static int take_all(const json_t *object, const char *path, struct run_options *
     take_text(object, "catalog", &options->catalog);
     take_text(object, "catalog_commit", &options->catalog_commit);
     options->catalog_is_pinned = json_is_true(json_object_get(object, "catalog_is_pinned"));
+    keep_from_json(json_object_get(object, "keep"), &options->keep);
     take_flags(object, options);
     take_lists(object, options);
     return 0;

@@ -8,7 +8,7 @@
 
 #include "cli.h"
 
-int store_reader_open(struct store_reader *reader, const char *text, bool read_only)
+int store_reader_open(struct store_reader *reader, const char *text, const struct keep *keep)
 {
     char *problem = NULL;
     *reader = (struct store_reader){0};
@@ -21,7 +21,9 @@ int store_reader_open(struct store_reader *reader, const char *text, bool read_o
         return cli_error(CLI_USAGE, "a store in memory keeps nothing; name a file or a server");
     if (shard_context_new(NULL, &reader->context) < 0)
         return cli_library_error("");
-    return place_open_store(&reader->place, reader->context, read_only, &reader->store);
+    if (keep != NULL)
+        reader->place.keep = *keep;
+    return place_open_store(&reader->place, reader->context, keep == NULL, &reader->store);
 }
 
 void store_reader_close(struct store_reader *reader)

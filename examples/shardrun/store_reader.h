@@ -13,9 +13,9 @@ struct store_reader {
     struct shard_store_handle store;
 };
 
-/* Opens the store that --store names (NULL: the default one). Tells an error itself; 0 or an exit code. It is ended by
- * store_reader_close in any case. */
-int store_reader_open(struct store_reader *reader, const char *text, bool read_only);
+/* Opens the store that --store names (NULL: the default one); `keep`, NULL to read only, bounds its series. Tells an
+ * error itself; 0 or an exit code. It is ended by store_reader_close in any case. */
+int store_reader_open(struct store_reader *reader, const char *text, const struct keep *keep);
 void store_reader_close(struct store_reader *reader);
 
 /* Names of the runs, newest first; for the caller to clear. Tells an error itself; 0 or an exit code. */

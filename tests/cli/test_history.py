@@ -163,6 +163,32 @@ def compact_drops_old_records_and_the_run_stays_what_it_was(place):
     ended(place.call("compact", "--store", "bad.db"), 3, "bad.db")
 
 
+@case
+def what_a_store_keeps_of_history_is_bounded_by_options(place):
+    place.workflow([task(f"t{i}", ["true"]) for i in range(30)])
+    ended(place.call("run", "w.json", "--executor", "process", "--run", "r", "-q", "--keep-outcomes", "12",
+                     "--keep-sample-days", "60"), 0)
+    same(json.loads((place.run_directory("r") / "options.json").read_text())["keep"],
+         {"samples": 0, "sample_days": 60, "outcomes": 12, "outcome_days": 0})
+
+    def count(name):
+        with sqlite3.connect(place.path / ".shardrun/store.db") as db:
+            return db.execute(f"SELECT count(*) FROM {name} WHERE host = 7").fetchone()[0]
+
+    with sqlite3.connect(place.path / ".shardrun/store.db") as db:
+        assert db.execute("SELECT count(*) FROM outcomes").fetchone()[0] < 30
+        db.execute("INSERT INTO sample_hosts VALUES(7, 'n1', 1, 0)")
+        db.execute("INSERT INTO samples(host, time_ns, cpu_share) VALUES(7, ?, 1)", (int(time.time() - 40 * 86400) * 10**9,))
+    db.close()
+    ended(place.call("compact", "--keep-sample-days", "60"), 0)
+    same(count("samples"), 1)
+    ended(place.call("compact"), 0)
+    same(count("samples"), 0)
+    for option in ("--keep-samples", "--keep-sample-days", "--keep-outcomes", "--keep-outcome-days"):
+        ended(place.call("compact", option, "0"), 2, f"{option} wants a whole number")
+    ended(place.call("run", "w.json", "--keep-outcom-days", "5"), 2, "--keep-outcome-days")
+
+
 def findings(result):
     return {object["check"]: object for object in result.objects}
 
