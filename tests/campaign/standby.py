@@ -134,7 +134,7 @@ def main():
         count, stops, kept_waiting = campaign(options, directory, socket)
         print(f"ok 1 - {options.executor}: {count} tasks, {stops} times stopped and continued, {kept_waiting} of them in "
               f"the middle of a start, seed {options.seed}")
-    except AssertionError as error:
+    except (AssertionError, subprocess.TimeoutExpired) as error:
         failed = True
         print(f"# {error}\nnot ok 1 - {options.executor}, seed {options.seed}, kept in {directory}", flush=True)
     finally:
