@@ -22,6 +22,10 @@ static const double first_guess = 0.02;
 static const double first_weights[SHARD__SIGNS] = {6, 20, 18};
 static const double first_deviation = 10;
 enum { SIGNS_ATTEMPTS = 16 };
+/* And to the logarithm of seconds: who stalls a tenth of the time is a tenth slower. Attempts vary by so much, and
+   pressure makes none slower than so many times. */
+static const double first_slowness[SHARD__SIGNS] = {1, 1, 1};
+static const double slowness_deviation = 3, seconds_deviation = 0.3, most_slowness = 20;
 
 /* The columns that are read, each with its place in the schema and in its group's rows; -1: it has none. */
 struct column {
@@ -33,7 +37,8 @@ struct prior {
     struct shard_schema schema;
     struct column columns[SHARD__F_COUNT];
     int32_t group_columns[3];
-    struct shard__signs signs;
+    struct shard__signs signs; /* of failure */
+    struct shard__signs slowness;
 };
 
 /* A side's rows as they were set. */
@@ -154,7 +159,8 @@ static double evidence(const struct row *row)
     return get_or(row, SHARD__F_PAIR_EVIDENCE, 0) + BEHIND * both / (both + BEHIND) + pressure;
 }
 
-static double seconds(const struct row *row)
+/* By what attempts took, whatever pressure there is. */
+static double usual_seconds(const struct row *row)
 {
     double expected = get(row, SHARD__F_TASK_EXPECTED_SECONDS);
     double of_kind = get(row, SHARD__F_KIND_SECONDS), kind_ratio = get_or(row, SHARD__F_KIND_SECONDS_RATIO, 1);
@@ -164,6 +170,14 @@ static double seconds(const struct row *row)
     double here = get_or(row, SHARD__F_PAIR_SECONDS_RATIO, slow);
     double base = isfinite(expected) ? expected * kind_ratio : of_kind;
     return base * exp((log(here) * pair_evidence + log(slow) * BEHIND) / (pair_evidence + BEHIND));
+}
+
+static double seconds(const struct row *row)
+{
+    double signs[SHARD__SIGNS];
+    read_signs(row, signs);
+    double over = shard__signs_sum(&row->prior->slowness, signs);
+    return usual_seconds(row) * exp(fmin(fmax(over, 0), log(most_slowness)));
 }
 
 static void forecast(const struct row *row, int64_t at, const struct shard_forecasts *ret)
@@ -221,6 +235,9 @@ static void observe(void *self, const struct shard_observation *observation)
         return;
     read_signs(&row, signs);
     shard__signs_learn(&prior->signs, signs, logit(margins(&row, NULL, steps)), observation->failed);
+    double over = log(observation->seconds / usual_seconds(&row));
+    if (observation->failed == 0 && isfinite(over))
+        shard__signs_measure(&prior->slowness, signs, over, seconds_deviation);
 }
 
 static int block_set(void *self, void *block, int32_t first, const struct shard_matrix *rows)
@@ -344,6 +361,7 @@ int shard_prior_predictor(shard_context *context, const struct shard_schema *sch
     shard__take_struct(&prior->schema, sizeof(prior->schema), schema, "schema");
     find_columns(prior);
     shard__signs_init(&prior->signs, first_weights, first_deviation);
+    shard__signs_init(&prior->slowness, first_slowness, slowness_deviation);
     *ret_predictor = (struct shard_predictor_handle){&port, prior};
     return 0;
 }
