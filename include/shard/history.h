@@ -27,8 +27,8 @@
  *     all_failure_rate          of all attempts, with all_evidence
  *     kind_failure_rate         of its kind, with kind_evidence
  *     kind_memory_failure_rate  out of memory alone
- *     kind_seconds              what its kind takes for inputs of this size (geometric)
- *     kind_seconds_ratio        seconds / expected seconds of its kind (geometric mean)
+ *     kind_seconds              what its kind takes for inputs of this size, on a host of speed 1 (geometric)
+ *     kind_seconds_ratio        seconds x speed / expected seconds of its kind (geometric mean)
  *     kind_seconds_since_failure
  *
  * Columns of the host:
@@ -41,7 +41,8 @@
  *     host_expected_failure_rate    what the kinds that ran there fail everywhere
  *     host_recent_failure_rate      with host_recent_evidence
  *     host_seconds_since_failure    also since_success, since_join
- *     host_seconds_ratio            seconds / what the kind takes (geometric mean)
+ *     host_seconds_ratio            seconds x speed / what they are in the mean: expected seconds times the kind's
+ *                                   ratio, or what the kind takes (geometric mean)
  *     host_sample_age_seconds       of the newest sample; also host_load_per_core, host_temperature_celsius
  *     host_X_mean_W                 over W of 10s, 60s, 600s; also max and slope (per second), for X of cpu, memory,
  *                                   disk, io, network, cpu_pressure, memory_pressure, io_pressure
@@ -51,7 +52,7 @@
  *
  *     pair_failure_rate             of this kind on this host, with pair_evidence
  *     pair_seconds_since_failure
- *     pair_seconds_ratio            seconds / what the kind takes
+ *     pair_seconds_ratio            as host_seconds_ratio, of this kind alone
  *     pair_failed_here_last         1: this task's last attempt failed on this host; 0: it did not
  *     pair_cpu_free_share           asked for / free; also memory and disk
  *     pair_stage_bytes              inputs that are not there; pair_stage_seconds: what bringing them takes

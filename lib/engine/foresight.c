@@ -153,7 +153,8 @@ static void ended(struct shard__forecaster *self, const struct shard_view *view,
                                    .seconds = seconds,
                                    .expected_seconds = facts.expected_seconds,
                                    .input_bytes = facts.input_bytes,
-                                   .time_ns = view->now_ns};
+                                   .time_ns = view->now_ns,
+                                   .speed = foresight->cluster->hosts[host].speed};
     shard__history_ended(&foresight->history, &ending);
     foresight->hosts[host].made_ns = INT64_MIN / 2;
     if (foresight->keeps)

@@ -217,15 +217,25 @@ static void count(struct shard__tally *tally, double weight, int failed, double 
     }
 }
 
-static void count_seconds(struct shard__kind *kind, double weight, const struct shard__ending *ending)
+static void count_seconds(struct shard__kind *kind, double weight, const struct shard__ending *ending, double seconds)
 {
-    double y = log(ending->seconds > 1e-3 ? ending->seconds : 1e-3);
+    double y = log(seconds > 1e-3 ? seconds : 1e-3);
     double x = isnan(ending->input_bytes) ? (kind->w > 0 ? kind->wx / kind->w : 0) : log1p(ending->input_bytes);
     kind->w += weight;
     kind->wx += weight * x;
     kind->wy += weight * y;
     kind->wxx += weight * x * x;
     kind->wxy += weight * x * y;
+}
+
+/* What an attempt takes on a host of speed 1: what was expected of it times how far its kind is off that, else what its
+   kind takes; NaN for the first of its kind. */
+static double usual_seconds(const struct shard__history *history, const struct shard__kind *kind,
+                            const struct shard__ending *ending)
+{
+    if (!(ending->expected_seconds > 0))
+        return shard__kind_seconds(history, kind, ending->input_bytes);
+    return ending->expected_seconds * (kind->tally.timed > 0 ? exp(kind->tally.log_ratio / kind->tally.timed) : NAN);
 }
 
 void shard__history_ended(struct shard__history *history, const struct shard__ending *ending)
@@ -241,17 +251,19 @@ void shard__history_ended(struct shard__history *history, const struct shard__en
     /* What the kind did before this attempt, shrunk to what everything did, is what was to be expected of the host. */
     double everything = (history->all.failures + 0.02 * weight) / (history->all.attempts + weight);
     double expected = (kind->tally.failures + 2 * weight * everything) / (kind->tally.attempts + 2 * weight);
-    double of_kind = ending->seconds / shard__kind_seconds(history, kind, ending->input_bytes);
+    /* Times are as on a host of speed 1: else a kind that fast hosts got would look quick everywhere. */
+    double seconds = ending->seconds * (ending->speed > 0 ? ending->speed : 1);
+    double over = seconds / usual_seconds(history, kind, ending);
     count(&history->all, weight, label, NAN, ending->time_ns);
-    count(&kind->tally, weight, label, ending->seconds / ending->expected_seconds, ending->time_ns);
-    count(&host->tally, weight, label, of_kind, ending->time_ns);
+    count(&kind->tally, weight, label, seconds / ending->expected_seconds, ending->time_ns);
+    count(&host->tally, weight, label, over, ending->time_ns);
     host->tally.expected += weight * expected;
     if (pair != NULL)
-        count(pair, weight, label, of_kind, ending->time_ns);
+        count(pair, weight, label, over, ending->time_ns);
     if (ending->outcome == SHARD_OUTCOME_OUT_OF_MEMORY)
         kind->memory_failures += weight;
     host->recent_attempts += history->recent_weight;
     host->recent_failures += label ? history->recent_weight : 0;
     if (!label)
-        count_seconds(kind, weight, ending);
+        count_seconds(kind, weight, ending, seconds);
 }

@@ -113,6 +113,7 @@ struct shard__ending {
     double expected_seconds; /* NaN: not known */
     double input_bytes;
     int64_t time_ns;
+    double speed; /* of the host, as it says; 0: 1 */
 };
 /* Without memory for a pair, the rest is kept. */
 void shard__history_ended(struct shard__history *history, const struct shard__ending *ending);

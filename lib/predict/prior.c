@@ -164,12 +164,11 @@ static double usual_seconds(const struct row *row)
 {
     double expected = get(row, SHARD__F_TASK_EXPECTED_SECONDS);
     double of_kind = get(row, SHARD__F_KIND_SECONDS), kind_ratio = get_or(row, SHARD__F_KIND_SECONDS_RATIO, 1);
-    double pair_evidence = get_or(row, SHARD__F_PAIR_EVIDENCE, 0);
-    /* A host that has run nothing yet is as fast as it says. */
-    double slow = get_or(row, SHARD__F_HOST_SECONDS_RATIO, 1 / get_or(row, SHARD__F_HOST_SPEED, 1));
-    double here = get_or(row, SHARD__F_PAIR_SECONDS_RATIO, slow);
+    /* A host that has run nothing yet is as fast as it says. The kind's own attempts there are too few: the best of
+       many hosts would be the one where they were lucky. */
+    double slow = shrink(log(get(row, SHARD__F_HOST_SECONDS_RATIO)), get(row, SHARD__F_HOST_EVIDENCE), 0, BEHIND);
     double base = isfinite(expected) ? expected * kind_ratio : of_kind;
-    return base * exp((log(here) * pair_evidence + log(slow) * BEHIND) / (pair_evidence + BEHIND));
+    return base / get_or(row, SHARD__F_HOST_SPEED, 1) * exp(slow);
 }
 
 static double seconds(const struct row *row)

@@ -219,6 +219,21 @@ START_TEST(what_was_cancelled_or_preempted_is_nobodys_failure_and_no_success)
 }
 END_TEST
 
+START_TEST(what_a_fast_host_took_is_told_as_on_any)
+{
+    double answers[3];
+    begin();
+    /* Half of the 5 s that ask() expects, as it has to on a host that is twice as fast. */
+    for (int i = 0; i < 20; i++) {
+        struct shard__ending ending = {0, 0, SHARD_OUTCOME_DONE, 2.5, 5, NAN, i * second_ns, .speed = 2};
+        shard__history_ended(&history, &ending);
+    }
+    ask(0, 1, 21, answers);
+    check_close(answers[1], 5);
+    end();
+}
+END_TEST
+
 START_TEST(pressure_is_told_against_that_of_all_hosts)
 {
     float values[SHARD__HOST_FEATURES];
@@ -258,6 +273,7 @@ int main(void)
     tcase_add_test(tcase, a_sick_host_is_forecast_apart_and_a_poisoned_kind_is_not_its_fault);
     tcase_add_test(tcase, what_is_long_ago_counts_less_and_weights_do_not_overflow);
     tcase_add_test(tcase, what_was_cancelled_or_preempted_is_nobodys_failure_and_no_success);
+    tcase_add_test(tcase, what_a_fast_host_took_is_told_as_on_any);
     tcase_add_test(tcase, pressure_is_told_against_that_of_all_hosts);
     suite_add_tcase(suite, tcase);
     return suite_run(suite);
