@@ -37,26 +37,42 @@ enum shard_catalog_limits {
 /** Bytes of texts with their NUL: a commit's id in hex, a path that this library gives a file. */
 enum { SHARD_COMMIT_TEXT = 41, SHARD_CATALOG_PATH = 128 };
 
+/** A secret, as a program gives it; copied, and wiped when it was used. Texts with their NUL. */
+struct shard_catalog_credential {
+    size_t struct_size; /* set */
+    char user[256];     /* "": of the url, or as configured */
+    char secret[4096];  /* of https: the password or token; of ssh: the passphrase of ssh_key_file */
+};
+
+/**
+ * Asks the program for the secret that goes with a url, `tries` 1 for the first time in a connection and 2 when that
+ * was not taken. Called in whatever thread talks to the remote, and calls nothing of the catalog. Returns 1 with a
+ * secret, 0 when there is none.
+ */
+typedef int (*shard_credential_fn)(void *self, const char *url, int tries, struct shard_catalog_credential *ret_secret);
+
 /** What a catalog is made of; copied. */
 struct shard_catalog_config {
     size_t struct_size;
-    const char *path;             /* needed: the bare repository, made if nothing is there */
-    const char *url;              /* of the remote: a path, file://, ssh:// or https://; NULL: none */
-    const char *branch;           /* NULL: "main" */
-    const char *author;           /* of commits; NULL: "libshard" */
-    const char *email;            /* NULL: "libshard@localhost" */
-    double sync_seconds;          /* between looks at the remote in the background; 0: 30 */
-    int32_t max_notes;            /* that wait to be committed; 0: 1,000,000 */
-    const char *ssh_user;         /* for a url without one; NULL: "git" */
-    const char *ssh_key_file;     /* private key; NULL: the keys of the agent */
-    const char *ssh_known_hosts;  /* the host has to be in this file; NULL: in ~/.ssh/known_hosts */
-    const char *https_token_file; /* its first line is the password; read for each connection. NULL: none */
-    const char *https_user;       /* that goes with it; NULL: "x-access-token" */
-    const char *https_ca_file;    /* PEM: whom to trust instead of the system's list. libgit2 keeps one such list for
-                                     the whole process: the last catalog's */
-    double timeout_seconds;       /* how long a remote may be silent before it counts as gone; 0: 30. Longer than it
-                                     takes this machine to pack what is pushed. libgit2's sockets are one kind for the
-                                     whole process: others than catalogs' wait as they always did */
+    const char *path;               /* needed: the bare repository, made if nothing is there */
+    const char *url;                /* of the remote: a path, file://, ssh:// or https://; NULL: none */
+    const char *branch;             /* NULL: "main" */
+    const char *author;             /* of commits; NULL: "libshard" */
+    const char *email;              /* NULL: "libshard@localhost" */
+    double sync_seconds;            /* between looks at the remote in the background; 0: 30 */
+    int32_t max_notes;              /* that wait to be committed; 0: 1,000,000 */
+    const char *ssh_user;           /* for a url without one; NULL: "git" */
+    const char *ssh_key_file;       /* private key; NULL: the keys of the agent */
+    const char *ssh_known_hosts;    /* the host has to be in this file; NULL: in ~/.ssh/known_hosts */
+    const char *https_token_file;   /* its first line is the password; read for each connection. NULL: none */
+    const char *https_user;         /* that goes with it; NULL: "x-access-token" */
+    const char *https_ca_file;      /* PEM: whom to trust instead of the system's list. libgit2 keeps one such list for
+                                       the whole process: the last catalog's */
+    shard_credential_fn credential; /* asked before https_token_file, and for a passphrase; NULL: nobody is */
+    void *credential_self;
+    double timeout_seconds; /* how long a remote may be silent before it counts as gone; 0: 30. Longer than it
+                               takes this machine to pack what is pushed. libgit2's sockets are one kind for the
+                               whole process: others than catalogs' wait as they always did */
 };
 
 /**

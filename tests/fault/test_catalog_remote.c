@@ -165,6 +165,60 @@ START_TEST(https_with_a_token_works)
 }
 END_TEST
 
+/* The first answer is wrong, when `self` says so. */
+static int give_secret(void *self, const char *url, int tries, struct shard_catalog_credential *ret_secret)
+{
+    const char *const *secrets = self;
+    ck_assert_str_eq(url, paths[5]);
+    if (secrets[tries - 1] == NULL)
+        return 0;
+    snprintf(ret_secret->secret, sizeof(ret_secret->secret), "%s", secrets[tries - 1]);
+    return 1;
+}
+
+static void use_program(const char *const *secrets)
+{
+    union {
+        const char *const *shown;
+        void *self;
+    } self = {secrets};
+    config.credential = give_secret;
+    config.credential_self = self.self;
+}
+
+START_TEST(the_program_is_asked_for_a_password)
+{
+    static const char *const good[] = {"secret", NULL}, *const late[] = {"wrong", "secret"},
+                             *const bad[] = {"wrong", "worse"}, *const none[] = {NULL, NULL};
+    use_https("localhost", "");
+    use_program(none);
+    config.https_token_file = NULL;
+    expect_refused("the configuration names none");
+    use_program(bad);
+    expect_refused("it took none of the credentials");
+    use_program(late);
+    round_trip();
+    use_program(good);
+    config.path = in_bed(3, "again");
+    config.https_token_file = in_bed(2, "bad_token");
+    shard_catalog *catalog = NULL;
+    ck_assert_int_eq(shard_catalog_open(context, &config, &catalog), 0);
+    shard_catalog_close(catalog);
+}
+END_TEST
+
+START_TEST(the_program_is_asked_for_a_passphrase)
+{
+    static const char *const good[] = {"open sesame", "open sesame"}, *const bad[] = {"close sesame", "close sesame"};
+    use_ssh("host_key");
+    sh(&bed, "ssh-keygen -q -p -m PEM -N 'open sesame' -f client_key");
+    use_program(bad);
+    expect_refused("cannot be reached");
+    use_program(good);
+    round_trip();
+}
+END_TEST
+
 START_TEST(a_wrong_certificate_is_refused)
 {
     use_https("localhost", "");
@@ -223,6 +277,8 @@ int main(void)
     tcase_add_test(tests, a_wrong_host_key_is_refused);
     tcase_add_test(tests, a_key_that_the_server_does_not_know_is_refused);
     tcase_add_test(tests, https_with_a_token_works);
+    tcase_add_test(tests, the_program_is_asked_for_a_password);
+    tcase_add_test(tests, the_program_is_asked_for_a_passphrase);
     tcase_add_test(tests, a_wrong_certificate_is_refused);
     tcase_add_test(tests, a_certificate_of_another_host_is_refused);
     tcase_add_test(tests, a_wrong_token_is_refused);

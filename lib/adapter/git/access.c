@@ -35,26 +35,59 @@ static int give_token(const shard_catalog *catalog, const char *user, git_creden
     return code;
 }
 
+/* The program's own secret. 1 when it has none. */
+static int ask_program(const shard_catalog *catalog, const char *url, int tries, const char *user, int is_ssh,
+                       git_credential **ret_credential)
+{
+    struct shard_catalog_credential secret = {.struct_size = sizeof(secret)};
+    int code = 1;
+    if (catalog->credential != NULL && catalog->credential(catalog->credential_self, url, tries, &secret) == 1) {
+        secret.user[sizeof(secret.user) - 1] = secret.secret[sizeof(secret.secret) - 1] = '\0';
+        const char *who = secret.user[0] != '\0' ? secret.user : user;
+        code = is_ssh ? git_credential_ssh_key_new(ret_credential, who, NULL, catalog->ssh_key_file, secret.secret)
+                      : git_credential_userpass_plaintext_new(ret_credential, who, secret.secret);
+    }
+    explicit_bzero(&secret, sizeof(secret));
+    return code;
+}
+
+static int give_key(const shard_catalog *catalog, const char *url, int tries, const char *user,
+                    git_credential **ret_credential)
+{
+    if (catalog->ssh_key_file == NULL)
+        return git_credential_ssh_key_from_agent(ret_credential, user);
+    int code = ask_program(catalog, url, tries, user, 1, ret_credential);
+    return code != 1 ? code : git_credential_ssh_key_new(ret_credential, user, NULL, catalog->ssh_key_file, NULL);
+}
+
+static int give_password(const shard_catalog *catalog, const char *url, int tries, const char *user,
+                         git_credential **ret_credential)
+{
+    int code = ask_program(catalog, url, tries, user, 0, ret_credential);
+    return code != 1 || catalog->https_token_file == NULL ? code : give_token(catalog, user, ret_credential);
+}
+
 static int give_credential(git_credential **ret_credential, const char *url, const char *url_user, unsigned allowed,
                            void *self)
 {
     struct shard__git_access *access = self;
     const shard_catalog *catalog = access->catalog;
-    (void)url;
+    int code = 1;
     if (++access->tries > MOST_TRIES) {
-        git_error_set_str(GIT_ERROR_CALLBACK, "it took none of the credentials that the configuration names");
+        git_error_set_str(GIT_ERROR_CALLBACK, "it took none of the credentials that it was given");
         return GIT_EAUTH;
     }
     const char *ssh_user = url_user != NULL ? url_user : catalog->ssh_user;
     if ((allowed & GIT_CREDENTIAL_SSH_KEY) != 0)
-        return catalog->ssh_key_file == NULL
-                   ? git_credential_ssh_key_from_agent(ret_credential, ssh_user)
-                   : git_credential_ssh_key_new(ret_credential, ssh_user, NULL, catalog->ssh_key_file, NULL);
-    if ((allowed & GIT_CREDENTIAL_USERNAME) != 0)
+        return give_key(catalog, url, access->tries, ssh_user, ret_credential);
+    if ((allowed & GIT_CREDENTIAL_USERNAME) != 0) {
         return git_credential_username_new(ret_credential, ssh_user);
-    if ((allowed & GIT_CREDENTIAL_USERPASS_PLAINTEXT) != 0 && catalog->https_token_file != NULL &&
-        strncmp(url, "https://", 8) == 0)
-        return give_token(catalog, url_user != NULL ? url_user : catalog->https_user, ret_credential);
+    }
+    if ((allowed & GIT_CREDENTIAL_USERPASS_PLAINTEXT) != 0 && strncmp(url, "https://", 8) == 0)
+        code = give_password(catalog, url, access->tries, url_user != NULL ? url_user : catalog->https_user,
+                             ret_credential);
+    if (code != 1)
+        return code;
     git_error_set_str(GIT_ERROR_CALLBACK, "it wants credentials, and the configuration names none that it takes");
     return GIT_EAUTH;
 }

@@ -14,8 +14,10 @@ static int code_of(int git_code, const git_error *error, const char *text)
 {
     if (error != NULL && error->klass == GIT_ERROR_NOMEMORY)
         return SHARD_ENOMEM;
-    if (strstr(text, strerror(ENOSPC)) != NULL)
-        return SHARD_ENOSPC;
+    static const int no_room[] = {ENOSPC, EDQUOT, EFBIG};
+    for (size_t i = 0; i < sizeof(no_room) / sizeof(no_room[0]); i++)
+        if (strstr(text, strerror(no_room[i])) != NULL)
+            return SHARD_ENOSPC;
     if (git_code == GIT_ENOTFOUND)
         return error != NULL && (error->klass == GIT_ERROR_ODB || error->klass == GIT_ERROR_OBJECT) ? SHARD_ECORRUPT
                                                                                                     : SHARD_ENOENT;
@@ -37,6 +39,8 @@ static const char *advice(const shard_catalog *catalog, int git_code, int code)
         return "; the remote did not take the credentials";
     if (git_code == GIT_ECERTIFICATE)
         return "; the remote is not who it should be, so nothing was sent";
+    if (code == SHARD_ENOSPC)
+        return "; make room there, and call again: nothing was lost";
     if (code == SHARD_ECORRUPT)
         return "; see git fsck, or clone it anew";
     return "";

@@ -60,6 +60,8 @@ struct shard_catalog {
     int64_t next_sync_ns; /* INT64_MAX: no remote */
 
     int timeout_ms;
+    shard_credential_fn credential;
+    void *credential_self;
     atomic_int was_silent; /* the remote, in the call that is under way or was last */
     int socket;            /* of the call that is under way, as far as it has one; -1: none */
 

@@ -66,6 +66,8 @@ static int keep_config(shard_catalog *catalog, const struct shard_catalog_config
         keep(catalog, config->https_token_file, &catalog->https_token_file) < 0 ||
         keep(catalog, config->https_user, &catalog->https_user) < 0)
         return SHARD_ENOMEM;
+    catalog->credential = config->credential;
+    catalog->credential_self = config->credential_self;
     catalog->max_notes = config->max_notes == 0 ? DEFAULT_MAX_NOTES : config->max_notes;
     catalog->sync_ns = shard__seconds_to_ns(config->sync_seconds == 0 ? DEFAULT_SYNC_SECONDS : config->sync_seconds);
     catalog->next_sync_ns =

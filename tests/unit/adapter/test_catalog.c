@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The catalog: a workflow goes into a repository and comes out of it, at any revision. */
 
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 
 #include <shard/catalog.h>
 
@@ -261,6 +263,31 @@ START_TEST(a_repository_that_cannot_serve_is_refused)
 }
 END_TEST
 
+START_TEST(a_disk_that_is_full_loses_nothing)
+{
+    char commit[SHARD_COMMIT_TEXT];
+    struct rlimit whole, small;
+    shard_catalog *catalog = open_catalog("here", NULL);
+    shard_workflow *workflow = make_pair(1), *changed = make_pair(2), *loaded = NULL;
+    publish(catalog, workflow, commit);
+    ck_assert_int_eq(getrlimit(RLIMIT_FSIZE, &whole), 0);
+    small = (struct rlimit){.rlim_cur = 10, .rlim_max = whole.rlim_max};
+    signal(SIGXFSZ, SIG_IGN);
+    ck_assert_int_eq(setrlimit(RLIMIT_FSIZE, &small), 0);
+    ck_assert_int_eq(shard_catalog_publish(catalog, changed, NULL, commit), SHARD_ENOSPC);
+    assert_message_has("make room there");
+    ck_assert_int_eq(shard_catalog_load(catalog, NULL, NULL, &loaded), 0);
+    assert_same_workflow(workflow, loaded);
+    ck_assert_int_eq(setrlimit(RLIMIT_FSIZE, &whole), 0);
+    publish(catalog, changed, commit);
+    sh(&bed, "git -C here fsck --strict");
+    shard_workflow_unref(workflow);
+    shard_workflow_unref(changed);
+    shard_workflow_unref(loaded);
+    shard_catalog_close(catalog);
+}
+END_TEST
+
 START_TEST(arguments_that_make_no_sense_are_refused)
 {
     shard_catalog *catalog = NULL;
@@ -349,6 +376,7 @@ int main(void)
     tcase_set_timeout(tests, 60);
     tcase_add_loop_test(tests, a_workflow_comes_back_as_it_was_published, 0, 10);
     tcase_add_test(tests, any_revision_can_be_loaded);
+    tcase_add_test(tests, a_disk_that_is_full_loses_nothing);
     tcase_add_test(tests, plain_git_reads_the_history_of_a_task);
     tcase_add_test(tests, files_of_others_stay_when_a_workflow_is_published);
     tcase_add_test(tests, what_is_not_there_is_said);
