@@ -250,6 +250,43 @@ void catalog_note(struct catalog *catalog, const shard_engine *engine, const str
         cli_library_error("a decision is not in the catalog");
 }
 
+static const char model_name[] = "learned";
+
+int catalog_put_model(struct catalog *catalog, const char *path)
+{
+    char commit[SHARD_COMMIT_TEXT], *bytes = NULL, *problem = NULL;
+    size_t size = 0;
+    int code = CLI_DONE;
+    if (catalog->handle == NULL)
+        return 1;
+    if (file_read(path, &bytes, &size, &problem) < 0)
+        code = cli_error(CLI_ENVIRONMENT, "%s", problem);
+    else if (shard_catalog_put_model(catalog->handle, model_name, bytes, size, NULL, commit) < 0)
+        code = cli_library_error("the model is not in the catalog");
+    free(bytes);
+    free(problem);
+    return code;
+}
+
+int catalog_get_model(struct catalog *catalog, const char *path)
+{
+    char *problem = NULL;
+    void *bytes = NULL;
+    size_t size = 0;
+    int code = CLI_DONE;
+    int status = catalog->handle == NULL ? SHARD_ENOENT
+                                         : shard_catalog_get_model(catalog->handle, model_name, NULL, &bytes, &size);
+    if (status == SHARD_ENOENT)
+        return 1;
+    if (status < 0)
+        code = cli_library_error("the catalog's model");
+    else if (file_write(path, bytes, size, &problem) < 0)
+        code = cli_error(CLI_ENVIRONMENT, "%s", problem);
+    free(problem);
+    shard_free(catalog->context, bytes);
+    return code;
+}
+
 void catalog_close(struct catalog *catalog)
 {
     if (catalog->handle == NULL)

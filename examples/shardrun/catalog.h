@@ -50,6 +50,11 @@ void catalog_unwatch(struct catalog *catalog);
 void catalog_note(struct catalog *catalog, const shard_engine *engine, const struct shard_event *event,
                   const char *run);
 
+/* Keeps the model of a file as the catalog's, and takes it from there into one. Return 0, 1 when there is no catalog or
+   it has none, or an exit code, told. */
+int catalog_put_model(struct catalog *catalog, const char *path);
+int catalog_get_model(struct catalog *catalog, const char *path);
+
 /* Pushes what waits and ends it. */
 void catalog_close(struct catalog *catalog);
 

@@ -7,11 +7,12 @@
 
 #include <shard/train.h>
 
+#include "catalog.h"
 #include "cli.h"
 #include "files.h"
 #include "table_file.h"
 
-enum { KEY_CANDIDATE = 0x200, KEY_STORE };
+enum { KEY_CANDIDATE = 0x200, KEY_STORE, KEY_CATALOG, KEY_CATALOG_KEY, KEY_CATALOG_TOKEN };
 
 struct train_options {
     struct table_options table;
@@ -19,11 +20,15 @@ struct train_options {
     const char *store;
     const char *output;
     const char *candidate;
+    struct run_options catalog; /* only what names and opens a catalog */
 };
 
 static const struct argp_option options[] = {
     {"store", KEY_STORE, "PATH", 0, "the attempts that a store keeps, instead of TABLE", 0},
     {"output", 'o', "MODEL", 0, "the file to write (needed)", 0},
+    {"catalog", KEY_CATALOG, "URL[#BRANCH]", 0, "keep the model there, too, for runs with that catalog", 0},
+    {"catalog-key", KEY_CATALOG_KEY, "FILE", 0, "private key for ssh (default: the agent's keys)", 0},
+    {"catalog-token", KEY_CATALOG_TOKEN, "FILE", 0, "its first line is the password for https", 0},
     {"candidate", KEY_CANDIDATE, "NAME", 0, "train this candidate instead of choosing", 0},
     {0}};
 
@@ -39,6 +44,15 @@ static error_t parse(int key, char *argument, struct argp_state *state)
         return 0;
     case KEY_CANDIDATE:
         train->candidate = argument;
+        return 0;
+    case KEY_CATALOG:
+        train->catalog.catalog = argument;
+        return 0;
+    case KEY_CATALOG_KEY:
+        train->catalog.catalog_key = argument;
+        return 0;
+    case KEY_CATALOG_TOKEN:
+        train->catalog.catalog_token = argument;
         return 0;
     case KEY_STORE:
         train->store = argument;
@@ -74,6 +88,26 @@ static int keep(shard_context *context, const shard_model *model, const char *pa
     return code;
 }
 
+static int publish(shard_context *context, const struct train_options *train)
+{
+    struct catalog catalog = {0};
+    struct place place = {0};
+    char *problem = NULL;
+    int code = CLI_DONE;
+    if (train->catalog.catalog == NULL)
+        return CLI_DONE;
+    if (place_parse(train->store, &place, &problem) < 0)
+        code = cli_error(CLI_USAGE, "%s", problem);
+    if (code == CLI_DONE)
+        code = catalog_open(&catalog, context, &train->catalog, place.state);
+    if (code == CLI_DONE)
+        code = catalog_put_model(&catalog, train->output);
+    catalog_close(&catalog);
+    free(problem);
+    place_clear(&place);
+    return code;
+}
+
 static int train_and_keep(shard_context *context, const struct train_options *train, const shard_table *table)
 {
     shard_model *model = NULL;
@@ -85,6 +119,8 @@ static int train_and_keep(shard_context *context, const struct train_options *tr
         code = cli_library_error(train->store != NULL ? train->store : train->path);
     if (code == CLI_DONE)
         code = keep(context, model, train->output);
+    if (code == CLI_DONE)
+        code = publish(context, train);
     if (code == CLI_DONE && shard_model_text(context, model, &text) == 0)
         fputs(text, stdout);
     shard_free(context, text);

@@ -71,7 +71,8 @@ int explain_forecasts(const struct shard_store_handle *store, shard_context *con
     struct shard_champion_info info = {.struct_size = sizeof info};
     if (store->port->each_outcome == NULL)
         return CLI_DONE;
-    int code = learner_open(&learner, context, place, store, true);
+    struct catalog none = {0};
+    int code = learner_open(&learner, context, place, store, &none, true);
     if (code == CLI_DONE) {
         shard_champion_describe(learner.champion, &info);
         struct telling telling = {.context = context,

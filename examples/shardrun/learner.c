@@ -25,13 +25,14 @@ char *learner_model_path(const struct place *place)
 }
 
 /* A model that is damaged or of other columns is told, and the run goes on without it. */
-static void take_model(struct learner *learner)
+static bool take_model(struct learner *learner)
 {
+    bool taken = false;
     char *bytes = NULL, *problem = NULL;
     size_t size = 0;
     shard_model *model = NULL;
     if (!path_exists(learner->path))
-        return;
+        return false;
     if (file_read(learner->path, &bytes, &size, &problem) < 0) {
         cli_warning("%s; the prior forecasts", problem);
     } else if (shard_model_from_bytes(learner->context, bytes, size, learner->path, &model) < 0 ||
@@ -44,9 +45,11 @@ static void take_model(struct learner *learner)
         struct shard_model_info info = {.struct_size = sizeof info};
         shard_model_describe(model, &info);
         learner->next = info.train_rows + info.train_rows / 2;
+        taken = true;
     }
     free(bytes);
     free(problem);
+    return taken;
 }
 
 struct counting {
@@ -61,8 +64,9 @@ static int count_one(void *self, const struct shard_outcome_row *outcome)
 }
 
 int learner_open(struct learner *learner, shard_context *context, const struct place *place,
-                 const struct shard_store_handle *store, bool learns)
+                 const struct shard_store_handle *store, struct catalog *catalog, bool learns)
 {
+    learner->catalog = catalog;
     learner->context = context;
     learner->next = ENOUGH;
     if (shard_champion_new(context, NULL, &learner->champion) < 0)
@@ -71,7 +75,9 @@ int learner_open(struct learner *learner, shard_context *context, const struct p
         return CLI_DONE;
     learner->store_text = need_copy(place->store);
     learner->path = learner_model_path(place);
-    take_model(learner);
+    if (!path_exists(learner->path))
+        (void)catalog_get_model(catalog, learner->path); /* without it, the prior forecasts */
+    (void)take_model(learner);
     struct counting counting = {.enough = learner->next};
     if (store->port->each_outcome(store->self, count_one, &counting) < 0)
         return cli_library_error(place->text);
@@ -93,7 +99,7 @@ static void on_trained(uv_process_t *process, int64_t code, int signal)
 {
     struct learner *learner = process->data;
     if (code == 0 && signal == 0 && !learner->stopped)
-        take_model(learner);
+        learner->has_learned |= take_model(learner);
     /* Of what was known, whatever part of it could be trained on: or it would train without end. */
     learner->next = learner->asked + learner->asked / 2;
     uv_close((uv_handle_t *)process, on_closed);
@@ -143,6 +149,8 @@ void learner_stop(struct learner *learner)
 
 void learner_close(struct learner *learner)
 {
+    if (learner->has_learned)
+        (void)catalog_put_model(learner->catalog, learner->path);
     shard_champion_free(learner->champion);
     free(learner->store_text);
     free(learner->path);

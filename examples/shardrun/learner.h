@@ -12,6 +12,7 @@
 
 #include <shard/champion.h>
 
+#include "catalog.h"
 #include "place.h"
 
 struct learner {
@@ -22,6 +23,8 @@ struct learner {
     char *path;       /* of the model */
     uv_loop_t *loop;
     uv_process_t trainer;
+    struct catalog *catalog; /* where models are kept, too */
+    bool has_learned;        /* a model of this run's is in use */
     bool training;
     bool stopped;
     int64_t known; /* attempts that the store keeps, as far as they were counted, and those that ended since */
@@ -30,11 +33,11 @@ struct learner {
 };
 
 /*
- * Makes the champion, with the model that earlier runs left beside the store. With `learns` false it stays the prior's
- * and nothing is trained. Returns 0 or an exit code, told.
+ * Makes the champion, with the model that earlier runs left beside the store, or else in the catalog. With `learns`
+ * false it stays the prior's and nothing is trained. Returns 0 or an exit code, told.
  */
 int learner_open(struct learner *learner, shard_context *context, const struct place *place,
-                 const struct shard_store_handle *store, bool learns);
+                 const struct shard_store_handle *store, struct catalog *catalog, bool learns);
 
 /* Begins to train once there is enough, and again when there is half as much more. `learner_stop` before the loop ends.
  */
@@ -42,7 +45,7 @@ void learner_start(struct learner *learner, uv_loop_t *loop);
 void learner_ended(struct learner *learner); /* an attempt has */
 void learner_stop(struct learner *learner);
 
-/* After the engine. Takes one that is half made. */
+/* After the engine, before the catalog's end. Keeps what was learned there, and takes one that is half made. */
 void learner_close(struct learner *learner);
 
 /* Where the model of a place lies. */

@@ -173,7 +173,7 @@ int orchestrator_open(struct orchestrator *orchestrator, const shard_workflow *w
         code = open_executor(orchestrator, workflow);
     if (code == 0)
         code = learner_open(&orchestrator->learner, orchestrator->context, &orchestrator->place, &orchestrator->store,
-                            !options->no_learning);
+                            &orchestrator->catalog, !options->no_learning);
     if (code == 0)
         code = open_engine(orchestrator);
     orchestrator->volumes = need_zeroed((size_t)options->hosts.count, sizeof *orchestrator->volumes);

@@ -11,6 +11,8 @@
  *     tasks/3/f/a/NAME-HASH.log  what was decided about it, one line each
  *     hosts/NAME-HASH.log        what was decided about a host
  *     data/3f.json               sizes of data: elements of the native format's `data`, one a line
+ *     models/NAME.model          a model, its bytes as shard_model_to_bytes() gives them
+ *     models/NAME.txt            what it is made of, its scores and columns, for people
  *
  * HASH is the first 16 digits of the name's BLAKE2b-256 in hex, the directories are its first three, and NAME is the
  * name's first 64 bytes in lower case, with "_" for all but letters, digits, "-" and ".". So no two paths differ in
@@ -225,6 +227,21 @@ struct shard_catalog_report {
  */
 SHARD_API int shard_catalog_load(shard_catalog *catalog, const struct shard_catalog_request *request,
                                  struct shard_catalog_report *ret_report, shard_workflow **ret_workflow);
+
+/**
+ * Keeps a trained model, as a commit of its own; read back it is byte by byte the same, at any revision.
+ *
+ * `bytes` are those of shard_model_to_bytes(), and are checked to be a model. `name` has up to 64 of a-z, 0-9, - and _.
+ * `message` NULL gives one. A model that is there already makes no commit. Reading back, `revision` NULL is the branch.
+ *
+ * Returns 0 and the commit's id; or the bytes, for shard_model_from_bytes(), to be freed with shard_free().
+ * Errors: SHARD_EINVAL (name), SHARD_ENOENT (no such model, or revision), SHARD_ELIMIT, SHARD_EIO, SHARD_ENOSPC,
+ * SHARD_ECORRUPT, SHARD_ENOMEM, and those of shard_model_from_bytes().
+ */
+SHARD_API int shard_catalog_put_model(shard_catalog *catalog, const char *name, const void *bytes, size_t size,
+                                      const char *message, char ret_commit[SHARD_COMMIT_TEXT]);
+SHARD_API int shard_catalog_get_model(shard_catalog *catalog, const char *name, const char *revision, void **ret_bytes,
+                                      size_t *ret_size);
 
 /** A commit that touched a task. Pointers live during the call. */
 struct shard_catalog_commit {

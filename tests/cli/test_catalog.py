@@ -222,4 +222,20 @@ def doctor_looks_at_the_catalog(place):
     same((code, state), (3, "failed"), text)
 
 
+@case
+def a_trained_model_goes_with_the_catalog(place):
+    url = remote(place)
+    place.write("t.csv", "t,te,y,moon\n" + "".join(f"{i},{i + 1},{i % 3 == 0:d},{i % 3}\n" for i in range(600)))
+    ended(place.call("train", "t.csv", "-o", "m.model", "--catalog", url), 0)
+    same(subprocess.run(["git", "-C", "remote", "show", "main:models/learned.model"], cwd=place.path, check=True,
+                        capture_output=True).stdout, (place.path / "m.model").read_bytes())
+    assert "columns: " in git(place, "-C", "remote", "show", "main:models/learned.txt")
+    place.workflow([task("t", ["true"])])
+    other = place.start("run", f"{place.path}/w.json", "--executor", "process", "-q", "--no-report", "--catalog", url)
+    result = place.finish(other)
+    same(result.code, 0)
+    # What it was trained on are no columns of a run: it is left out, and said to be.
+    assert "the model that was learned is left out" in result.err, result
+
+
 main()

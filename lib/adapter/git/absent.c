@@ -98,3 +98,24 @@ int shard_catalog_check(shard_catalog *catalog)
 {
     return shard_catalog_sync(catalog);
 }
+
+int shard_catalog_put_model(shard_catalog *catalog, const char *name, const void *bytes, size_t size,
+                            const char *message, char ret_commit[SHARD_COMMIT_TEXT])
+{
+    (void)name;
+    (void)bytes;
+    (void)size;
+    (void)message;
+    (void)ret_commit;
+    return shard_catalog_sync(catalog);
+}
+
+int shard_catalog_get_model(shard_catalog *catalog, const char *name, const char *revision, void **ret_bytes,
+                            size_t *ret_size)
+{
+    (void)name;
+    (void)revision;
+    (void)ret_bytes;
+    (void)ret_size;
+    return shard_catalog_sync(catalog);
+}

@@ -133,6 +133,10 @@ int shard__git_tip(shard_catalog *catalog, const char *ref, git_commit **ret_com
 int shard__git_commit(shard_catalog *catalog, const git_oid *tree, git_commit **parents, size_t parent_count,
                       const char *message, git_oid *ret_id);
 
+/* load.c */
+/* The tree of a revision, NULL is the branch; to be freed with git_tree_free. */
+int shard__git_find_revision(shard_catalog *catalog, const char *revision, git_oid *ret_commit, git_tree **ret_tree);
+
 /* notes.c: each with the mutex held */
 /* Commits the notes that wait. 0, or a failure after which they still wait. */
 int shard__git_commit_notes(shard_catalog *catalog, int *ret_committed);

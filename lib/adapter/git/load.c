@@ -256,8 +256,7 @@ static int load(struct shard__git_loading *loading, const git_tree *root, shard_
     return status < 0 ? status : assemble(loading, ret_workflow);
 }
 
-/* The tree of a revision. */
-static int find_revision(shard_catalog *catalog, const char *revision, git_oid *ret_commit, git_tree **ret_tree)
+int shard__git_find_revision(shard_catalog *catalog, const char *revision, git_oid *ret_commit, git_tree **ret_tree)
 {
     git_object *object = NULL;
     git_object *commit = NULL;
@@ -309,7 +308,7 @@ int shard_catalog_load(shard_catalog *catalog, const struct shard_catalog_reques
     loading.keep_rest = how.keep_rest;
     shard__git_loading_init(&loading);
     pthread_mutex_lock(&catalog->mutex);
-    status = find_revision(catalog, how.revision, &id, &root);
+    status = shard__git_find_revision(catalog, how.revision, &id, &root);
     if (status == 0) {
         git_oid_tostr(report.commit, sizeof(report.commit), &id);
         status = load(&loading, root, &workflow);

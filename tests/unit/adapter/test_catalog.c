@@ -8,6 +8,7 @@
 #include <sys/resource.h>
 
 #include <shard/catalog.h>
+#include <shard/train.h>
 
 #include "git_bed.h"
 #include "suite.h"
@@ -263,6 +264,69 @@ START_TEST(a_repository_that_cannot_serve_is_refused)
 }
 END_TEST
 
+/* The prior, trained on a table of one column. */
+static void *make_model(int rows, size_t *ret_size)
+{
+    char text[4096] = "t,te,y,a\n";
+    for (int i = 0; i < rows; i++)
+        snprintf(text + strlen(text), sizeof(text) - strlen(text), "%d,%d,%d,%d\n", i, i + 1, i % 3 == 0, i % 5);
+    shard_table *table = NULL;
+    shard_model *model = NULL;
+    void *bytes = NULL;
+    const struct shard_train_config config = {.struct_size = sizeof(config), .candidate = "prior"};
+    ck_assert_int_eq(shard_table_new(context, NULL, &table), 0);
+    ck_assert_int_eq(shard_table_feed(table, text, strlen(text)), 0);
+    ck_assert_int_eq(shard_table_end(table), 0);
+    ck_assert_int_eq(shard_train(context, table, &config, &model), 0);
+    ck_assert_int_eq(shard_model_to_bytes(context, model, &bytes, ret_size), 0);
+    shard_model_free(model);
+    shard_table_free(table);
+    return bytes;
+}
+
+static void check_model(shard_catalog *catalog, const char *revision, const void *bytes, size_t size)
+{
+    void *found = NULL;
+    size_t found_size = 0;
+    ck_assert_int_eq(shard_catalog_get_model(catalog, "failure", revision, &found, &found_size), 0);
+    ck_assert_int_eq(found_size, size);
+    ck_assert_mem_eq(found, bytes, size);
+    shard_free(context, found);
+}
+
+START_TEST(models_come_back_byte_by_byte)
+{
+    char first[SHARD_COMMIT_TEXT], second[SHARD_COMMIT_TEXT], again[SHARD_COMMIT_TEXT];
+    size_t old_size, new_size;
+    char *old = make_model(100, &old_size), *new = make_model(200, &new_size);
+    shard_catalog *catalog = open_catalog("here", NULL);
+    void *none = NULL;
+    ck_assert_int_eq(shard_catalog_get_model(catalog, "failure", NULL, &none, &new_size), SHARD_ENOENT);
+    ck_assert_int_eq(shard_catalog_put_model(catalog, "failure", old, old_size, NULL, first), 0);
+    ck_assert_int_eq(shard_catalog_put_model(catalog, "failure", new, new_size, "Better", second), 0);
+    ck_assert_int_eq(shard_catalog_put_model(catalog, "failure", new, new_size, NULL, again), 0);
+    ck_assert_str_eq(second, again);
+    check_model(catalog, NULL, new, new_size);
+    check_model(catalog, first, old, old_size);
+    ck_assert_ptr_nonnull(strstr(sh(&bed, "git -C here show main:models/failure.txt"), "columns"));
+    ck_assert_int_eq(shard_catalog_get_model(catalog, "other", NULL, &none, &new_size), SHARD_ENOENT);
+    assert_message_has("has no 'models/other.model'");
+    old[old_size / 2] ^= 1; /* its checksum is not right any more */
+    ck_assert_int_lt(shard_catalog_put_model(catalog, "failure", old, old_size, NULL, again), 0);
+    static const char *const names[] = {NULL, "", "../up", "A", ".git", "a/b"};
+    for (int i = 0; i < 6; i++)
+        ck_assert_int_eq(shard_catalog_put_model(catalog, names[i], new, new_size, NULL, again), SHARD_EINVAL);
+    ck_assert_ptr_null(none);
+    shard_workflow *workflow = make_pair(1);
+    publish(catalog, workflow, again);
+    check_model(catalog, NULL, new, new_size);
+    shard_workflow_unref(workflow);
+    shard_free(context, old);
+    shard_free(context, new);
+    shard_catalog_close(catalog);
+}
+END_TEST
+
 START_TEST(a_disk_that_is_full_loses_nothing)
 {
     char commit[SHARD_COMMIT_TEXT];
@@ -376,6 +440,7 @@ int main(void)
     tcase_set_timeout(tests, 60);
     tcase_add_loop_test(tests, a_workflow_comes_back_as_it_was_published, 0, 10);
     tcase_add_test(tests, any_revision_can_be_loaded);
+    tcase_add_test(tests, models_come_back_byte_by_byte);
     tcase_add_test(tests, a_disk_that_is_full_loses_nothing);
     tcase_add_test(tests, plain_git_reads_the_history_of_a_task);
     tcase_add_test(tests, files_of_others_stay_when_a_workflow_is_published);
