@@ -21,6 +21,7 @@ static void on_run_started(struct orchestrator *orchestrator)
     if (shard_engine_run(orchestrator->engine, orchestrator->run, &info) < 0)
         return;
     orchestrator->show.workflow = info.workflow;
+    orchestrator->show.resumed = orchestrator->resumed;
     tally_begin(&orchestrator->show.tally, orchestrator->engine, orchestrator->run, info.workflow);
     if (orchestrator->resumed)
         orchestrator_find_lost(orchestrator);

@@ -29,6 +29,7 @@ struct show {
     bool colours;
     bool line_open; /* the progress line is on the screen */
     bool draining;
+    bool resumed;         /* what the tally says is of this process alone */
     int64_t began_ns;     /* monotonic */
     int64_t last_line_ns; /* of the plain lines */
     int last_done;

@@ -49,8 +49,8 @@ static void print_host(const struct show *show, int index, double seconds)
     struct shard_host_view view = {.struct_size = sizeof view};
     int slots = shard_engine_host(show->engine, index, &view) == 0 && view.slots > 0 ? view.slots : 1;
     double share = seconds > 0 ? host->busy_seconds / (seconds * slots) : 0;
-    printf("host      %-16s %6lld attempts, busy %3.0f %%", plan->name, (long long)host->attempts,
-           100 * fmin(share, 1));
+    printf("host      %-16s %6lld attempts%s, busy %3.0f %%", plan->name, (long long)host->attempts,
+           show->resumed ? " since it was resumed" : "", 100 * fmin(share, 1));
     for (int outcome = SHARD_OUTCOME_TASK_ERROR; outcome < SHARD_OUTCOME_COUNT; outcome++) {
         if (host->ended[outcome] > 0)
             printf(", %lld %s", (long long)host->ended[outcome], shard_outcome_text(outcome));

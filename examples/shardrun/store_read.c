@@ -7,6 +7,7 @@
 #include <errno.h>
 #include <limits.h>
 #include <signal.h>
+#include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -35,24 +36,47 @@ int store_read_run(const struct shard_store_handle *store, shard_context *contex
     return 0;
 }
 
+/* A task of the workflow that has no row has not run yet: it is ready, or a predecessor is not done. */
+static void count_without_row(const struct shard_run_image *image, int32_t task_count, int *by_state)
+{
+    const struct shard_task_row *row = image->rows, *end = image->rows + image->row_count;
+    bool *done = need_zeroed((size_t)task_count, sizeof *done),
+         *has_row = need_zeroed((size_t)task_count, sizeof *done);
+    for (; row < end && row->task < task_count; row++) {
+        has_row[row->task] = true;
+        done[row->task] = row->state == SHARD_TASK_DONE;
+    }
+    for (shard_task_id task = 0; task < task_count; task++) {
+        if (has_row[task])
+            continue;
+        int32_t count = shard_workflow_predecessors(image->workflow, task, NULL, 0), missing = 0;
+        shard_task_id *before = need_zeroed((size_t)count, sizeof *before);
+        shard_workflow_predecessors(image->workflow, task, before, count);
+        for (int32_t i = 0; i < count; i++)
+            missing += !done[before[i]];
+        free(before);
+        by_state[missing > 0 ? SHARD_TASK_BLOCKED : SHARD_TASK_READY]++;
+    }
+    free(has_row);
+    free(done);
+}
+
 void run_counts_read(const struct shard_run_image *image, struct run_counts *ret_counts)
 {
     struct shard_workflow_info whole = {.struct_size = sizeof whole};
     struct run_counts counts = {0};
-    int with_row = 0;
     shard_workflow_describe(image->workflow, &whole);
     for (int32_t i = 0; i < image->row_count; i++) {
         const struct shard_task_row *row = &image->rows[i];
-        with_row += row->task < whole.task_count;
         counts.tasks += row->task >= whole.task_count;
         counts.by_state[row->state]++;
-        counts.attempts += row->attempt;
+        counts.attempts += row->attempt - row->failures[SHARD_OUTCOME_NONE];
         counts.last_ns = row->time_ns > counts.last_ns ? row->time_ns : counts.last_ns;
-        for (int outcome = 0; outcome < SHARD_OUTCOME_COUNT; outcome++)
+        for (int outcome = SHARD_OUTCOME_TASK_ERROR; outcome < SHARD_OUTCOME_COUNT; outcome++)
             counts.failures[outcome] += row->failures[outcome];
     }
     counts.tasks += whole.task_count;
-    counts.by_state[SHARD_TASK_BLOCKED] += whole.task_count - with_row;
+    count_without_row(image, whole.task_count, counts.by_state);
     *ret_counts = counts;
 }
 

@@ -13,7 +13,7 @@
 int store_read_run(const struct shard_store_handle *store, shard_context *context, const char *run,
                    enum shard_load_flags flags, struct shard_run_image **ret_image, char **ret_problem);
 
-/* What the rows of a run add up to. Tasks without a row are counted as blocked. */
+/* What the rows of a run add up to. Tasks without a row are ready or blocked, as an engine would find them. */
 struct run_counts {
     int tasks; /* with subtasks */
     int by_state[SHARD_TASK_STATE_COUNT];

@@ -193,7 +193,8 @@ struct shard_task_row {
     uint8_t decision; /* the last, with its reason, forecast and operands */
     uint8_t reason;
     uint8_t failures[SHARD_OUTCOME_COUNT]; /* attempts that ended so, saturating at 255; not for DONE, nor when the
-                                              decision was MOVE or SPLIT: that is nobody's failure */
+                                              decision was MOVE or SPLIT: that is nobody's failure. Under NONE, of a
+                                              subtask: attempts that are its parent's, one of which it went on with */
     uint8_t reserved;
     float p_fail;
     float value;

@@ -16,6 +16,8 @@ static void fold(struct shard_task_row *row, const struct shard_record *record)
         row->parent = record->parent;
         row->unit_begin = record->unit_begin;
         row->unit_end = record->unit_end;
+        if (record->parent >= 0) /* attempts of the task that it goes on with */
+            row->failures[SHARD_OUTCOME_NONE] = record->attempt < UINT8_MAX ? (uint8_t)record->attempt : UINT8_MAX;
     }
     row->version = record->version + 1;
     row->attempt = record->attempt;

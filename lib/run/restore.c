@@ -115,7 +115,7 @@ static void restore_disk(const struct shard__run *run, int32_t task)
 static int restore_extra(struct shard__run *run, const struct shard_task_row *row)
 {
     int has_failures = 0;
-    for (int i = 0; i < SHARD_OUTCOME_COUNT; i++)
+    for (int i = SHARD_OUTCOME_DONE + 1; i < SHARD_OUTCOME_COUNT; i++)
         has_failures |= row->failures[i] != 0;
     if (!has_failures && row->task < run->workflow->task_count && row->memory_bytes == 0 &&
         row->state != SHARD_TASK_BACKOFF)
@@ -124,9 +124,10 @@ static int restore_extra(struct shard__run *run, const struct shard_task_row *ro
     if (extra == NULL)
         return SHARD_ENOMEM;
     memcpy(extra->failures, row->failures, sizeof(extra->failures));
+    extra->failures[SHARD_OUTCOME_NONE] = 0;
     extra->memory_bytes = row->memory_bytes;
     run->tasks_with_failures += has_failures;
-    for (int i = 0; i < SHARD_OUTCOME_COUNT; i++)
+    for (int i = SHARD_OUTCOME_DONE + 1; i < SHARD_OUTCOME_COUNT; i++)
         run->failures[i] += row->failures[i];
     if (row->task < run->workflow->task_count)
         return 0;
@@ -180,8 +181,7 @@ static int restore_row(struct shard__run *run, const struct shard_run_image *ima
     hot->decision = row->decision;
     hot->reason = row->reason;
     hot->durable = (unsigned)row->state & 0xfu;
-    if (row->reason != SHARD_REASON_KEEPS_ATTEMPT) /* that is the attempt of a task above it */
-        run->attempt_count += row->attempt;
+    run->attempt_count += row->attempt - row->failures[SHARD_OUTCOME_NONE];
     run->by_state[SHARD_TASK_NONE]--;
     run->by_state[row->state]++;
     hot->state = (unsigned)row->state & 0xfu;

@@ -205,6 +205,19 @@ def the_name_of_a_run_is_taken_once(place):
 
 
 @case
+def status_says_of_a_failed_run_what_its_summary_said(place):
+    place.workflow([task("bad", ["false"], priority=1), task("ready", ["true"]), task("blocked", ["true"], after=["ready"])])
+    place.write("h.json", json.dumps({"hosts": [{"name": "a", "cpu_millicores": 1000, "slots": 1}]}))
+    result = place.call("run", "w.json", "--run", "r", "--hosts", "h.json", "--executor", "process", "--no-report",
+                        "--retries", "task_error=0")
+    same(result.code, 1)
+    status = place.call("status", "r")
+    for lines in (result.out, status.out):
+        same([line for line in lines.splitlines() if line.startswith("tasks")],
+             ["tasks     3: 1 blocked, 1 ready, 1 failed"])
+
+
+@case
 def status_and_explain_tell_what_happened(place):
     place.workflow([task("a", ["true"]), task("b", "exit 1", after=["a"]), task("c", ["true"], after=["b"])])
     ended(run(place, "-q", "--retries", "task_error=1"), 1)

@@ -87,6 +87,7 @@ const char *rows_keep_all_that_records_said(struct store_fixture *fixture)
     records[4].outcome = SHARD_OUTCOME_PREEMPTED; /* by a split, which is nobody's failure */
     records[4].decision = SHARD_DECIDE_SPLIT;
     records[0].parent = 1;
+    records[0].attempt = 3; /* which its parent had, and it goes on with */
     records[0].unit_begin = 7;
     records[0].unit_end = 9;
     struct shard_task_row row = {0};
@@ -98,7 +99,7 @@ const char *rows_keep_all_that_records_said(struct store_fixture *fixture)
                "the row after record %d is not what the records add up to", i + 1);
     }
     EXPECT(row.failures[SHARD_OUTCOME_OUT_OF_MEMORY] == 1 && row.failures[SHARD_OUTCOME_PREEMPTED] == 0 &&
-               row.unit_end == 9,
+               row.failures[SHARD_OUTCOME_NONE] == 3 && row.unit_end == 9,
            "the fold is wrong");
     return NULL;
 }

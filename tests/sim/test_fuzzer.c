@@ -3,7 +3,7 @@
  * A policy that decides at random, and answers rubbish now and then, on simulated clusters where everything goes wrong.
  * Whatever it says, each invariant holds in the stream of records as a store takes it: transitions are of the
  * lifecycle, no dependency, data gate, capacity, quarantine or fence is broken, each unit is done exactly once, and the
- * run ends.
+ * run ends. Where data lies is not in records: the gate is checked at each start of test_garbage and test_random_runs.
  *
  * usage: test_fuzzer [SEED [DECISIONS]]; without arguments a few decisions, as a test.
  *
@@ -25,7 +25,16 @@ struct task {
     int32_t parent;
     int64_t begin, end; /* units; of a task of the workflow: 0 and its units */
     int dones;
+    int64_t memory, cpu; /* that its running attempt holds */
+    int host;
 };
+
+/* A host as records tell it, and as the policy was told of its state. */
+struct host {
+    int running, is_up;
+    int64_t memory, cpu;
+};
+enum { MOST_HOSTS = 32 };
 
 struct fuzz {
     uint64_t random;
@@ -39,6 +48,10 @@ struct fuzz {
     int64_t last_seq;
     int run_state;
     uint64_t seed;
+    struct host hosts[MOST_HOSTS]; /* by N of "host-N" */
+    int host_of[MOST_HOSTS];       /* by number of the records */
+    int slots;                     /* of each host, and its memory */
+    int64_t memory_bytes;
 };
 
 static uint64_t draw(struct fuzz *fuzz)
@@ -185,12 +198,29 @@ static int after_failure(void *self, const shard_view *view, shard_task_id task,
     return 0;
 }
 
+static int number_of(const struct fuzz *fuzz, const char *name)
+{
+    int number = -1;
+    must(fuzz, sscanf(name, "host-%d", &number) == 1 && number >= 0 && number < MOST_HOSTS, "a host has another name",
+         -1);
+    return number;
+}
+
+static void host_changed(void *self, const shard_view *view, shard_host_id host)
+{
+    struct fuzz *fuzz = self;
+    struct shard_host_view about = {.struct_size = sizeof(about)};
+    if (shard_view_host(view, host, &about) == 0)
+        fuzz->hosts[number_of(fuzz, about.name)].is_up = about.state == SHARD_HOST_UP;
+}
+
 static const struct shard_policy policy = {.struct_size = sizeof(policy),
                                            .name = "fuzzer",
                                            .rank = rank,
                                            .place = place,
                                            .review = review,
-                                           .after_failure = after_failure};
+                                           .after_failure = after_failure,
+                                           .host_changed = host_changed};
 
 /* ---- the checker: a store between the engine and the memory store ---- */
 
@@ -245,6 +275,34 @@ static void check_subtask(struct fuzz *fuzz, const struct shard_record *record)
     task->end = record->unit_end;
 }
 
+/* What an attempt holds of its host is no more than the host has, and the host is up when it is placed. */
+static void check_start(struct fuzz *fuzz, const struct shard_record *record, int is_kept)
+{
+    struct shard_task_info info = {.struct_size = sizeof(info)};
+    int32_t origin = origin_of(fuzz, record->task);
+    shard_workflow_task(fuzz->workflow, origin, &info);
+    must(fuzz, record->host >= 0 && record->host < MOST_HOSTS, "starts on a host that nobody named", record->task);
+    struct task *task = task_of(fuzz, record->task);
+    task->host = fuzz->host_of[record->host];
+    struct host *host = &fuzz->hosts[task->host];
+    task->memory = record->memory_bytes > 0 ? record->memory_bytes : info.memory_bytes;
+    task->cpu = info.cpu_millicores;
+    host->running++;
+    host->memory += task->memory;
+    host->cpu += task->cpu;
+    must(fuzz, host->running <= fuzz->slots && host->memory <= fuzz->memory_bytes && host->cpu <= fuzz->slots * 1000,
+         "starts on a host that has no room for it", record->task);
+    must(fuzz, is_kept || host->is_up, "starts on a host that is not up", record->task);
+}
+
+static void note_end(struct fuzz *fuzz, const struct task *task)
+{
+    struct host *host = &fuzz->hosts[task->host];
+    host->running--;
+    host->memory -= task->memory;
+    host->cpu -= task->cpu;
+}
+
 static void check_task(struct fuzz *fuzz, const struct shard_record *record)
 {
     struct task *task = task_of(fuzz, record->task);
@@ -254,7 +312,14 @@ static void check_task(struct fuzz *fuzz, const struct shard_record *record)
     }
     must(fuzz, record->attempt >= task->attempt, "has an attempt that is older than its last", record->task);
     /* A subtask that runs from its first record on goes on with the attempt of its parent. */
-    if (record->to == SHARD_TASK_RUNNING && (record->from != SHARD_TASK_NONE || record->parent < 0)) {
+    int is_kept = record->from == SHARD_TASK_NONE && record->parent >= 0;
+    if (task->state == SHARD_TASK_RUNNING)
+        note_end(fuzz, task);
+    if (record->to == SHARD_TASK_RUNNING) {
+        check_start(fuzz, record, is_kept);
+        task = task_of(fuzz, record->task);
+    }
+    if (record->to == SHARD_TASK_RUNNING && !is_kept) {
         must(fuzz, record->attempt == task->attempt + 1, "starts under a number that is not its next", record->task);
         check_dependencies(fuzz, record->task);
         fuzz->starts++;
@@ -265,6 +330,14 @@ static void check_task(struct fuzz *fuzz, const struct shard_record *record)
     task->dones += record->to == SHARD_TASK_DONE;
     task->state = record->to;
     task->attempt = record->attempt;
+}
+
+static void name_host(struct fuzz *fuzz, const struct shard_record *record)
+{
+    char name[64];
+    snprintf(name, sizeof(name), "%.*s", record->detail_bytes, record->detail);
+    must(fuzz, record->host >= 0 && record->host < MOST_HOSTS, "a host has a number that is too large", -1);
+    fuzz->host_of[record->host] = number_of(fuzz, name);
 }
 
 static int commit(void *self, shard_sink *sink, shard_token token, const struct shard_commit *commit)
@@ -279,6 +352,8 @@ static int commit(void *self, shard_sink *sink, shard_token token, const struct 
         fuzz->last_seq = record->seq;
         if (record->type == SHARD_RECORD_TASK)
             check_task(fuzz, record);
+        else if (record->type == SHARD_RECORD_HOST)
+            name_host(fuzz, record);
         else if (record->type == SHARD_RECORD_RUN)
             fuzz->run_state = record->to;
     }
@@ -372,17 +447,25 @@ static void check_end(struct fuzz *fuzz, const struct shard_sim_result *result)
 
 /* ---- scenarios ---- */
 
-static const char *const scenarios[] = {
-    "{\"name\": \"sick\", \"hosts\": {\"count\": 12, \"slots\": 3}, \"sickness\": ["
-    "{\"kind\": \"failing\", \"share\": 0.2}, {\"kind\": \"disk\", \"share\": 0.1, \"well_seconds\": 300},"
-    "{\"kind\": \"slow\", \"share\": 0.1}, {\"kind\": \"flapping\", \"share\": 0.2, \"well_seconds\": 300}]}",
-    "{\"name\": \"away\", \"hosts\": {\"count\": 12, \"rack\": 4, \"volumes\": \"rack\"},"
-    "\"preemption\": {\"mean_seconds\": 600, \"away_seconds\": 60},"
-    "\"rack_outage\": {\"mean_seconds\": 1800, \"down_seconds\": 120}, \"load\": {\"mean\": 0.3}}",
-    "{\"name\": \"low\", \"hosts\": {\"count\": 8, \"memory\": \"8 GiB\", \"volumes\": \"own\"},"
-    "\"tasks\": {\"request\": 0.6, \"request_spread\": 0.4, \"divisible\": 1}}",
-    "{\"name\": \"well\", \"hosts\": {\"count\": 20, \"slots\": 2}, \"tasks\": {\"divisible\": 1, \"unit_seconds\": "
-    "1}}",
+static const struct {
+    const char *text;
+    int slots;
+    int64_t memory_bytes;
+} scenarios[] = {
+    {"{\"name\": \"sick\", \"hosts\": {\"count\": 12, \"slots\": 3}, \"sickness\": ["
+     "{\"kind\": \"failing\", \"share\": 0.2}, {\"kind\": \"disk\", \"share\": 0.1, \"well_seconds\": 300},"
+     "{\"kind\": \"slow\", \"share\": 0.1}, {\"kind\": \"flapping\", \"share\": 0.2, \"well_seconds\": 300}]}",
+     3, INT64_C(32) << 30},
+    {"{\"name\": \"away\", \"hosts\": {\"count\": 12, \"rack\": 4, \"volumes\": \"rack\"},"
+     "\"preemption\": {\"mean_seconds\": 600, \"away_seconds\": 60},"
+     "\"rack_outage\": {\"mean_seconds\": 1800, \"down_seconds\": 120}, \"load\": {\"mean\": 0.3}}",
+     4, INT64_C(32) << 30},
+    {"{\"name\": \"low\", \"hosts\": {\"count\": 8, \"memory\": \"8 GiB\", \"volumes\": \"own\"},"
+     "\"tasks\": {\"request\": 0.6, \"request_spread\": 0.4, \"divisible\": 1}}",
+     4, INT64_C(8) << 30},
+    {"{\"name\": \"well\", \"hosts\": {\"count\": 20, \"slots\": 2}, \"tasks\": {\"divisible\": 1, \"unit_seconds\": "
+     "1}}",
+     2, INT64_C(32) << 30},
 };
 enum { SCENARIOS = sizeof(scenarios) / sizeof(scenarios[0]) };
 
@@ -418,7 +501,8 @@ static shard_workflow *draw_workflow(struct fuzz *fuzz, shard_context *context)
 static void run_once(struct fuzz *fuzz, shard_context *context)
 {
     shard_scenario *scenario;
-    const char *text = scenarios[below(fuzz, SCENARIOS)];
+    int64_t which = below(fuzz, SCENARIOS);
+    const char *text = scenarios[which].text;
     shard_workflow *drawn = draw_workflow(fuzz, context);
     if (shard_scenario_parse(context, text, strlen(text), NULL, &scenario) < 0 ||
         shard_sim_tile(context, scenario, drawn, 1 + (int32_t)below(fuzz, 2), 0, &fuzz->workflow) < 0 ||
@@ -430,6 +514,9 @@ static void run_once(struct fuzz *fuzz, shard_context *context)
     fuzz->task_count = 0;
     fuzz->epoch = fuzz->last_seq = 0;
     fuzz->run_state = SHARD_RUN_ACTIVE;
+    memset(fuzz->hosts, 0, sizeof(fuzz->hosts));
+    fuzz->slots = scenarios[which].slots;
+    fuzz->memory_bytes = scenarios[which].memory_bytes;
     struct shard_engine_config engine = {.struct_size = sizeof(engine), .store = {&store, fuzz}};
     struct shard_sim_config config = {.struct_size = sizeof(config),
                                       .scenario = scenario,

@@ -87,14 +87,16 @@ static int fail_conflict(struct shard__sqlite_store *store, int64_t run, const s
                             shard_task_state_text(record->from), record->version);
 }
 
-static int count_failure(struct shard__sqlite_store *store, int64_t run, const struct shard_record *record)
+static int count(struct shard__sqlite_store *store, int64_t run, const struct shard_record *record, int outcome,
+                 int32_t times)
 {
     sqlite3_stmt *statement;
     int status = shard__sqlite_statement(store, SHARD__SQL_COUNT_FAILURE, &statement);
     if (status < 0)
         return status;
     sqlite3_bind_int64(statement, 1, task_key(run, record->task));
-    sqlite3_bind_int(statement, 2, record->outcome);
+    sqlite3_bind_int(statement, 2, outcome);
+    sqlite3_bind_int(statement, 3, times);
     return shard__sqlite_run(store, statement, "cannot write a task");
 }
 
@@ -134,7 +136,9 @@ static int write_task(struct shard__sqlite_store *store, int64_t run, const stru
         status = fail_conflict(store, run, record);
     if (status == 0 && record->outcome > SHARD_OUTCOME_DONE && record->decision != SHARD_DECIDE_MOVE &&
         record->decision != SHARD_DECIDE_SPLIT)
-        status = count_failure(store, run, record);
+        status = count(store, run, record, record->outcome, 1);
+    if (status == 0 && is_first && record->parent >= 0 && record->attempt > 0)
+        status = count(store, run, record, SHARD_OUTCOME_NONE, record->attempt);
     return status;
 }
 

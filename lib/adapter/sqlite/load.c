@@ -128,7 +128,8 @@ static int load_failures(struct shard__sqlite_store *store, int64_t run, struct 
         while (index < image->image.row_count && image->image.rows[index].task < task)
             index++;
         if (index == image->image.row_count || image->image.rows[index].task != task ||
-            !is_in(outcome, SHARD_OUTCOME_DONE + 1, SHARD_OUTCOME_COUNT - 1) || !is_in(count, 1, UINT8_MAX)) {
+            !is_in(outcome, SHARD_OUTCOME_NONE, SHARD_OUTCOME_COUNT - 1) || outcome == SHARD_OUTCOME_DONE ||
+            !is_in(count, 1, UINT8_MAX)) {
             shard__sqlite_done(statement);
             return shard__fail(SHARD_ECORRUPT, "failures of task %lld do not belong to a task", (long long)task);
         }

@@ -47,8 +47,8 @@ static const char *const texts[] = {
         " reason = coalesce(?8, reason), seconds = ?12, time_ns = ?13, memory_bytes = coalesce(?14, memory_bytes)"
         " WHERE key = ?1 AND version = ?2 AND state = ?15",
     [SHARD__SQL_FIND_TASK] = "SELECT version, state FROM tasks WHERE key = ?1",
-    [SHARD__SQL_COUNT_FAILURE] = "INSERT INTO failures(key, outcome, count) VALUES(?1, ?2, 1)"
-                                 " ON CONFLICT(key, outcome) DO UPDATE SET count = min(count + 1, 255)",
+    [SHARD__SQL_COUNT_FAILURE] = "INSERT INTO failures(key, outcome, count) VALUES(?1, ?2, min(?3, 255))"
+                                 " ON CONFLICT(key, outcome) DO UPDATE SET count = min(count + ?3, 255)",
     [SHARD__SQL_ADD_HOST] = "INSERT INTO hosts(run, host, name) VALUES(?1, ?2, ?3) ON CONFLICT DO NOTHING",
     [SHARD__SQL_FIND_HOST] = "SELECT name FROM hosts WHERE run = ?1 AND host = ?2",
     [SHARD__SQL_ADD_REVISION] = "INSERT INTO revisions(run, revision, detail) VALUES(?1, ?2, ?3)"

@@ -291,7 +291,9 @@ START_TEST(samples_that_cannot_be_are_refused_and_the_one_before_is_kept)
     struct shard_sample good = {.struct_size = sizeof(good), .time_ns = world.wall_ns, .cpu_share = 0.25};
     ck_assert_int_eq(shard_engine_host_sample(world.engine, 0, &good), 0);
     struct shard_sample bad = good;
-    refused(shard_engine_host_sample(world.engine, 0, &bad), SHARD_EINVAL, "not newer");
+    refused(shard_engine_host_sample(world.engine, 0, &bad), SHARD_EINVAL, "not newer"); /* told twice */
+    bad.time_ns = good.time_ns - 1;
+    refused(shard_engine_host_sample(world.engine, 0, &bad), SHARD_EINVAL, "not newer"); /* out of order */
     bad.time_ns = world.wall_ns + INT64_C(61000000000);
     refused(shard_engine_host_sample(world.engine, 0, &bad), SHARD_EINVAL, "ahead");
     bad.time_ns = INT64_MAX;
@@ -309,7 +311,22 @@ START_TEST(samples_that_cannot_be_are_refused_and_the_one_before_is_kept)
     ck_assert_int_eq(shard_engine_host(world.engine, 0, &view), 0);
     ck_assert_int_eq(view.sample.time_ns, good.time_ns);
     ck_assert(view.sample.cpu_share == 0.25);
-    ck_assert_int_eq(world_logged(&world, "sample-refused"), 6);
+    ck_assert_int_eq(world_logged(&world, "sample-refused"), 7);
+}
+END_TEST
+
+START_TEST(what_a_sample_does_not_know_is_taken_as_not_known)
+{
+    world_start(&world);
+    const double unknown = (double)NAN;
+    struct shard_sample sample = {sizeof(sample), world.wall_ns, unknown, unknown, unknown, unknown,
+                                  unknown,        unknown,       unknown, unknown, unknown, unknown};
+    struct shard_host_view view = {.struct_size = sizeof(view)};
+    ck_assert_int_eq(shard_engine_host_sample(world.engine, 0, &sample), 0);
+    ck_assert_int_eq(shard_engine_host(world.engine, 0, &view), 0);
+    ck_assert(view.has_sample && isnan(view.sample.cpu_share) && isnan(view.sample.load));
+    sample.time_ns = 1; /* from the past: what is older than the newest never counts */
+    refused(shard_engine_host_sample(world.engine, 0, &sample), SHARD_EINVAL, "not newer");
 }
 END_TEST
 
@@ -421,6 +438,7 @@ int main(void)
     tcase_add_loop_test(tcase, a_host_that_is_not_there_is_refused_everywhere, 0, 4);
     tcase_add_test(tcase, a_host_that_has_gone_is_neither_drained_nor_asked_to_leave_again);
     tcase_add_test(tcase, samples_that_cannot_be_are_refused_and_the_one_before_is_kept);
+    tcase_add_test(tcase, what_a_sample_does_not_know_is_taken_as_not_known);
     tcase_add_loop_test(tcase, a_run_that_is_not_there_is_refused_everywhere, 0, 4);
     tcase_add_loop_test(tcase, tasks_data_and_volumes_that_are_not_there_are_refused, 0, 4);
     tcase_add_test(tcase, a_run_spec_that_cannot_be_is_refused);

@@ -281,6 +281,55 @@ START_TEST(what_goes_on_after_a_split_is_found_again_as_it_was_started)
 }
 END_TEST
 
+START_TEST(attempts_that_go_on_in_a_subtask_count_once_also_after_a_resume)
+{
+    struct shard_run_info info = {.struct_size = sizeof(info)};
+    begin(0, 1);
+    world_pass(&world, 5);
+    ck_assert_int_eq(split(0, 2), 0);
+    world_settle(&world);
+    world.attempts[0].plan.outcome =
+        SHARD_OUTCOME_TASK_ERROR; /* what went on in the subtask fails, and is tried again */
+    world_pass(&world, 20);
+    ck_assert_int_eq(world.attempts[0].outcome, SHARD_OUTCOME_TASK_ERROR);
+    resume();
+    ck_assert_int_eq(world_finish(&world, run), SHARD_RUN_DONE);
+    ck_assert_int_eq(shard_engine_run(world.engine, world.runs[run].id, &info), 0);
+    ck_assert_int_eq(info.attempts, world.attempt_count);
+    ck_assert_int_eq(info.failures[SHARD_OUTCOME_TASK_ERROR], 1);
+}
+END_TEST
+
+START_TEST(splits_go_no_deeper_than_names_are_made_for)
+{
+    struct shard_run_info info = {.struct_size = sizeof(info)};
+    struct shard_task_spec spec = {.struct_size = sizeof(spec), .name = "t", .units = INT64_MAX};
+    char name[512];
+    shard_builder *builder = NULL;
+    ck_assert_int_eq(shard_builder_new(world.context, "flow", &builder), 0);
+    shard_builder_add_task(builder, &spec);
+    shard_workflow *workflow = seal(builder);
+    world_start(&world);
+    for (int i = 0; i < 3; i++)
+        ck_assert_int_eq(shard_engine_host_drain(world.engine, i), 0);
+    run = world_submit(&world, workflow, "run", 1);
+    shard_workflow_unref(workflow);
+    world_settle(&world);
+    int levels = 0, status;
+    for (shard_task_id task = 0; (status = split(task, 2)) == 0 && levels < 100; levels++) {
+        world_settle(&world);
+        ck_assert_int_eq(shard_engine_run(world.engine, world.runs[run].id, &info), 0);
+        task = info.task_count - 2; /* the first of the two */
+    }
+    ck_assert_int_eq(status, SHARD_ELIMIT);
+    ck_assert_int_eq(levels, 60);
+    /* "t" and "/0" for each level. */
+    ck_assert_int_eq(shard_engine_task_name(world.engine, world.runs[run].id, info.task_count - 2, name, sizeof(name)),
+                     1 + 2 * levels);
+    ck_assert_int_eq((int)strlen(name), 1 + 2 * levels);
+}
+END_TEST
+
 /* ---- replicas ---- */
 
 static void replicate(int host, int has_merge)
@@ -418,6 +467,8 @@ int main(void)
     tcase_add_loop_test(tcase, what_cannot_stop_at_a_unit_is_cancelled_and_what_it_leaves_done_is_kept, 0, 2);
     tcase_add_test(tcase, what_leaves_nothing_done_is_done_anew_in_parts_and_nobody_is_blamed);
     tcase_add_loop_test(tcase, a_process_that_dies_between_the_executors_answer_and_the_record_loses_nothing, 0, 2);
+    tcase_add_test(tcase, splits_go_no_deeper_than_names_are_made_for);
+    tcase_add_test(tcase, attempts_that_go_on_in_a_subtask_count_once_also_after_a_resume);
     tcase_add_loop_test(tcase, what_goes_on_after_a_split_is_found_again_as_it_was_started, 0, 2);
     tcase_add_loop_test(tcase, the_first_of_two_replicas_is_enough_and_the_other_is_cancelled, 0, 4);
     tcase_add_loop_test(tcase, a_replica_that_fails_leaves_the_task_to_the_other, 0, 4);
