@@ -31,8 +31,7 @@ static uint64_t *row_place(const shard_forest_block *block, int32_t row, size_t 
         *ret_step = 1;
         return block->masks + (size_t)row * trees;
     }
-    *ret_step = SHARD__TILE;
-    return block->masks + (size_t)(row / SHARD__TILE) * SHARD__TILE * trees + (size_t)(row % SHARD__TILE);
+    return block->masks + shard__host_masks_at(block->forest, row, ret_step);
 }
 
 static void mask_row(shard_forest_block *block, int32_t row, const float *values)
@@ -109,7 +108,10 @@ int shard_forest_block_set(shard_forest_block *block, int32_t first, const struc
     for (int64_t i = 0; i < rows->rows; i++) {
         int32_t row = first + (int32_t)i;
         float *values = block->values + (size_t)row * (size_t)block->column_count;
-        memcpy(values, rows->values + i * stride, (size_t)block->column_count * sizeof(float));
+        size_t bytes = (size_t)block->column_count * sizeof(float);
+        if (memcmp(values, rows->values + i * stride, bytes) == 0)
+            continue; /* a task is asked about more than once, and most hosts stay as they were */
+        memcpy(values, rows->values + i * stride, bytes);
         if (block->masks != NULL)
             mask_row(block, row, values);
     }

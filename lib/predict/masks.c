@@ -29,19 +29,20 @@ static inline int first_leaf(uint64_t mask)
 static void half_tile(const shard_forest *forest, const uint64_t *task, const uint64_t *hosts, float *sums)
 {
     const float *leaves = forest->masks.leaves;
+    size_t trees = (size_t)forest->tree_count;
+    const uint64_t *high = hosts + 4 * trees;
     float s0 = sums[0], s1 = sums[1], s2 = sums[2], s3 = sums[3], s4 = sums[4], s5 = sums[5], s6 = sums[6],
           s7 = sums[7];
-    for (int32_t tree = 0; tree < forest->tree_count; tree++) {
+    for (size_t tree = 0; tree < trees; tree++) {
         uint64_t mask = task[tree];
-        s0 += leaves[first_leaf(mask & hosts[0])];
-        s1 += leaves[first_leaf(mask & hosts[1])];
-        s2 += leaves[first_leaf(mask & hosts[2])];
-        s3 += leaves[first_leaf(mask & hosts[3])];
-        s4 += leaves[first_leaf(mask & hosts[4])];
-        s5 += leaves[first_leaf(mask & hosts[5])];
-        s6 += leaves[first_leaf(mask & hosts[6])];
-        s7 += leaves[first_leaf(mask & hosts[7])];
-        hosts += SHARD__TILE;
+        s0 += leaves[first_leaf(mask & hosts[tree])];
+        s1 += leaves[first_leaf(mask & hosts[tree + trees])];
+        s2 += leaves[first_leaf(mask & hosts[tree + 2 * trees])];
+        s3 += leaves[first_leaf(mask & hosts[tree + 3 * trees])];
+        s4 += leaves[first_leaf(mask & high[tree])];
+        s5 += leaves[first_leaf(mask & high[tree + trees])];
+        s6 += leaves[first_leaf(mask & high[tree + 2 * trees])];
+        s7 += leaves[first_leaf(mask & high[tree + 3 * trees])];
         leaves += SHARD__MASK_LEAVES;
     }
     sums[0] = s0, sums[1] = s1, sums[2] = s2, sums[3] = s3;
@@ -51,18 +52,22 @@ static void half_tile(const shard_forest *forest, const uint64_t *task, const ui
 void shard__mask_tiles(const shard_forest *forest, const uint64_t *task, const uint64_t *tiles, int64_t tile_count,
                        float *sums)
 {
-    for (int64_t i = 0; i < tile_count; i++) {
-        half_tile(forest, task, tiles, sums);
-        half_tile(forest, task, tiles + SHARD__TILE / 2, sums + SHARD__TILE / 2);
-        tiles += (size_t)forest->tree_count * SHARD__TILE;
-        sums += SHARD__TILE;
-    }
+    size_t half = (size_t)forest->tree_count * SHARD__TILE / 2;
+    for (int64_t i = 0; i < 2 * tile_count; i++)
+        half_tile(forest, task, tiles + (size_t)i * half, sums + i * (SHARD__TILE / 2));
 }
 
-float shard__mask_pair(const shard_forest *forest, const uint64_t *task, const uint64_t *host, float sum)
+void shard__mask_pairs(const shard_forest *forest, struct shard__mask_pairs *pairs)
 {
     const float *leaves = forest->masks.leaves;
-    for (int32_t tree = 0; tree < forest->tree_count; tree++)
-        sum += leaves[tree * SHARD__MASK_LEAVES + first_leaf(task[tree] & host[tree * SHARD__TILE])];
-    return sum;
+    struct shard__mask_pairs at = *pairs;
+    float s0 = at.sums[0], s1 = at.sums[1], s2 = at.sums[2], s3 = at.sums[3];
+    for (int32_t tree = 0; tree < forest->tree_count; tree++) {
+        s0 += leaves[first_leaf(at.task[0][tree] & at.host[0][tree])];
+        s1 += leaves[first_leaf(at.task[1][tree] & at.host[1][tree])];
+        s2 += leaves[first_leaf(at.task[2][tree] & at.host[2][tree])];
+        s3 += leaves[first_leaf(at.task[3][tree] & at.host[3][tree])];
+        leaves += SHARD__MASK_LEAVES;
+    }
+    pairs->sums[0] = s0, pairs->sums[1] = s1, pairs->sums[2] = s2, pairs->sums[3] = s3;
 }

@@ -10,7 +10,10 @@
 
 #include "forest.h"
 
-/* Hosts side by side: tile i has, tree by tree, the masks of rows 16i .. 16i + 15. Task rows lie tree by tree. */
+/*
+ * Rows lie tree by tree, one after the other, since a pair reads the whole of one. Only for AVX-512 hosts stand side by
+ * side: tile i has, tree by tree, the masks of rows 16i .. 16i + 15.
+ */
 enum { SHARD__TILE = 16 };
 
 struct shard_forest_block {
@@ -25,6 +28,14 @@ struct shard_forest_block {
     uint64_t *row_masks; /* scratch: of one row, tree by tree */
 };
 
+/* Where a host's masks begin, and how far its trees are from each other. */
+static inline size_t shard__host_masks_at(const shard_forest *forest, int32_t row, size_t *ret_step)
+{
+    size_t trees = (size_t)forest->tree_count, at = (size_t)row;
+    *ret_step = forest->use_avx512 ? SHARD__TILE : 1;
+    return forest->use_avx512 ? at / SHARD__TILE * SHARD__TILE * trees + at % SHARD__TILE : at * trees;
+}
+
 /* Clears in `masks`, tree by tree, the leaves that a feature's value rules out. */
 void shard__mask_feature(const shard_forest *forest, int32_t feature, float value, uint64_t *masks);
 
@@ -32,14 +43,19 @@ void shard__mask_feature(const shard_forest *forest, int32_t feature, float valu
 void shard__mask_tiles(const shard_forest *forest, const uint64_t *task, const uint64_t *tiles, int64_t tile_count,
                        float *sums);
 
-/* One task with one host, whose masks are a tile's width apart. */
-float shard__mask_pair(const shard_forest *forest, const uint64_t *task, const uint64_t *host, float sum);
+/* Pairs side by side, so that their sums need not wait for each other: the masks of each one's task and host. */
+enum { SHARD__ABREAST = 4 };
+struct shard__mask_pairs {
+    const uint64_t *task[SHARD__ABREAST], *host[SHARD__ABREAST];
+    float sums[SHARD__ABREAST]; /* what each begins with, then the sums */
+};
+void shard__mask_pairs(const shard_forest *forest, struct shard__mask_pairs *pairs);
 
 #if defined(__x86_64__) && defined(__GNUC__)
 #define SHARD__HAS_AVX512 1
 void shard__mask_tiles_avx512(const shard_forest *forest, const uint64_t *task, const uint64_t *tiles,
                               int64_t tile_count, float *sums);
-float shard__mask_pair_avx512(const shard_forest *forest, const uint64_t *task, const uint64_t *host, float sum);
+void shard__mask_pairs_avx512(const shard_forest *forest, struct shard__mask_pairs *pairs);
 
 /* 32 rows, whose keys lie key by key: keys[32 * key + row]. Of fewer rows, the rest is missing throughout. */
 enum { SHARD__AVX512_ROWS = 32 };

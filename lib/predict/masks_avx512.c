@@ -78,13 +78,19 @@ WITH_AVX512 void shard__mask_tiles_avx512(const shard_forest *forest, const uint
     }
 }
 
-WITH_AVX512 float shard__mask_pair_avx512(const shard_forest *forest, const uint64_t *task, const uint64_t *host,
-                                          float sum)
+WITH_AVX512 void shard__mask_pairs_avx512(const shard_forest *forest, struct shard__mask_pairs *pairs)
 {
     const float *leaves = forest->masks.leaves;
-    for (int32_t tree = 0; tree < forest->tree_count; tree++)
-        sum += leaves[tree * SHARD__MASK_LEAVES + (int)_lzcnt_u64(task[tree] & host[tree * SHARD__TILE])];
-    return sum;
+    struct shard__mask_pairs at = *pairs;
+    float s0 = at.sums[0], s1 = at.sums[1], s2 = at.sums[2], s3 = at.sums[3];
+    for (int32_t tree = 0, tile = 0; tree < forest->tree_count; tree++, tile += SHARD__TILE) {
+        s0 += leaves[(int)_lzcnt_u64(at.task[0][tree] & at.host[0][tile])];
+        s1 += leaves[(int)_lzcnt_u64(at.task[1][tree] & at.host[1][tile])];
+        s2 += leaves[(int)_lzcnt_u64(at.task[2][tree] & at.host[2][tile])];
+        s3 += leaves[(int)_lzcnt_u64(at.task[3][tree] & at.host[3][tile])];
+        leaves += SHARD__MASK_LEAVES;
+    }
+    pairs->sums[0] = s0, pairs->sums[1] = s1, pairs->sums[2] = s2, pairs->sums[3] = s3;
 }
 
 WITH_AVX512 void shard__lay_keys_avx512(const float *rows, int64_t stride, int count, int32_t feature_count,

@@ -146,15 +146,15 @@ static void task_with_tiles(const struct job *job, const uint64_t *task, int64_t
     memcpy(margins + whole * SHARD__TILE, sums, rest);
 }
 
-static float one_pair(const struct job *job, const uint64_t *task, int32_t host, float sum)
+static void sum_abreast(const struct job *job, struct shard__mask_pairs *pairs)
 {
-    size_t trees = (size_t)job->forest->tree_count;
-    size_t at = (size_t)(host / SHARD__TILE) * SHARD__TILE * trees + (size_t)(host % SHARD__TILE);
 #if SHARD__HAS_AVX512
-    if (job->forest->use_avx512)
-        return shard__mask_pair_avx512(job->forest, task, job->hosts->masks + at, sum);
+    if (job->forest->use_avx512) {
+        shard__mask_pairs_avx512(job->forest, pairs);
+        return;
+    }
 #endif
-    return shard__mask_pair(job->forest, task, job->hosts->masks + at, sum);
+    shard__mask_pairs(job->forest, pairs);
 }
 
 /* A task's masks, less what the features that come from nowhere rule out. */
@@ -190,22 +190,29 @@ static void mask_pair_features(const struct job *job, int64_t index, uint64_t *m
         shard__mask_feature(job->forest, job->pair_columns[k], values[k], masks);
 }
 
-/* Pair by pair, in any order. `own`: room for the masks of one pair; NULL: no feature of the pair is split on. */
-static void margins_one_by_one(const struct job *job, const uint64_t *others, uint64_t *scratch, uint64_t *own)
+/* Pairs in any order, some at a time. `own`: room for the masks of that many; NULL: a pair's are its task's. */
+static void margins_of_wanted(const struct job *job, const uint64_t *others, uint64_t *own)
 {
-    size_t trees = (size_t)job->forest->tree_count;
-    const uint64_t *masks = NULL;
-    int32_t task = -1;
-    for (int64_t i = 0; i < job->count; i++) {
-        struct shard_pair pair = pair_of(job, i);
-        if (pair.task != task)
-            masks = task_masks(job, pair.task, others, scratch);
-        task = pair.task;
-        if (own != NULL) {
-            memcpy(own, masks, trees * sizeof(uint64_t));
-            mask_pair_features(job, i, own);
+    size_t trees = (size_t)job->forest->tree_count, step;
+    for (int64_t first = 0; first < job->count; first += SHARD__ABREAST) {
+        int64_t count = job->count - first < SHARD__ABREAST ? job->count - first : SHARD__ABREAST;
+        struct shard__mask_pairs abreast;
+        for (int64_t i = 0; i < SHARD__ABREAST; i++) {
+            int64_t at = first + (i < count ? i : 0); /* what is too many is of no use, and does no harm */
+            struct shard_pair pair = pair_of(job, at);
+            abreast.task[i] = job->tasks->masks + (size_t)pair.task * trees;
+            abreast.host[i] = job->hosts->masks + shard__host_masks_at(job->forest, pair.host, &step);
+            abreast.sums[i] = job->margins[at];
+            if (own == NULL || i >= count)
+                continue;
+            uint64_t *masks = own + (size_t)i * trees;
+            if (task_masks(job, pair.task, others, masks) != masks)
+                memcpy(masks, abreast.task[i], trees * sizeof(uint64_t));
+            mask_pair_features(job, at, masks);
+            abreast.task[i] = masks;
         }
-        job->margins[i] = one_pair(job, own != NULL ? own : masks, pair.host, job->margins[i]);
+        sum_abreast(job, &abreast);
+        memcpy(job->margins + first, abreast.sums, (size_t)count * sizeof(float));
     }
 }
 
@@ -226,7 +233,7 @@ static void mask_others(const shard_forest *forest, const unsigned char *taken, 
 static int evaluate(const struct job *job, const unsigned char *taken)
 {
     const shard_forest *forest = job->forest;
-    size_t trees = (size_t)forest->tree_count, scratch_bytes = 3 * (trees + 1) * sizeof(uint64_t);
+    size_t trees = (size_t)forest->tree_count, scratch_bytes = (2 + SHARD__ABREAST) * (trees + 1) * sizeof(uint64_t);
     const uint64_t *others;
     int has_own = 0;
     if (forest->masks.nodes == NULL)
@@ -240,7 +247,7 @@ static int evaluate(const struct job *job, const unsigned char *taken)
     if (job->pairs.wanted == NULL && !has_own)
         margins_of_all(job, others, scratch + trees);
     else
-        margins_one_by_one(job, others, scratch + trees, has_own ? scratch + 2 * trees : NULL);
+        margins_of_wanted(job, others, has_own || others != NULL ? scratch + 2 * trees : NULL);
     shard__release(forest->context, scratch, scratch_bytes);
     return 0;
 }
