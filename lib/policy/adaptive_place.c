@@ -14,7 +14,7 @@ static const double urgent = 0.6;
 static const double dominates = 3;
 enum { URGENT_PARTS = 8 };
 /* What was refused is looked at again so much later: a host's samples and what ends there change forecasts. */
-static const int64_t refused_ns = 2000000000;
+static const int64_t refused_ns = 5000000000;
 /* A canary takes at most so many times what tasks take in the mean. */
 static const double canary_share = 1.0;
 
