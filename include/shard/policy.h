@@ -74,7 +74,8 @@ struct shard_decision {
     enum shard_decision_kind kind;
     shard_host_id host;   /* START, MOVE, REPLICATE */
     int32_t parts;        /* SPLIT */
-    double wait_seconds;  /* WAIT: at most so long, and never more than an hour; 0: until a host changes */
+    double wait_seconds;  /* WAIT: at most so long, and never more than an hour; 0: until a host changes;
+                             in review: at least so long */
     int64_t memory_bytes; /* ESCALATE, and with START: what to ask for instead; 0: no change */
     double p_fail;        /* forecast it stands on; NaN: not known */
     double expected_seconds;
@@ -101,7 +102,8 @@ struct shard_policy {
     /** Where a ready task goes: START, WAIT, SPLIT or GIVE_UP. */
     int (*place)(void *self, const shard_view *view, shard_task_id task, struct shard_decision *ret_decision);
     /**
-     * (optional) Whether to do something about a running task. WAIT: nothing.
+     * (optional) Whether to do something about a running task. WAIT: nothing, and it is not asked about this attempt
+     * for `wait_seconds`.
      *
      * MOVE: its attempt is ended as preempted, which nobody is blamed for and no budget pays, and the task is placed
      * again, on `host` if it is 0 or more and admits it then.

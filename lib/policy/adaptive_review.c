@@ -99,16 +99,16 @@ int shard__adaptive_review(void *self, const shard_view *view, shard_task_id id,
     struct shard__weighed task;
     if (!view->tasks->running(view->run, id, &running))
         return 0;
-    /* Most are well and on time, and all are looked at once a second: that has to be cheap. */
+    /* Most are well and on time: that has to be cheap. */
     if (shard__health_of(&policy->health, running.host, view->now_ns) != SHARD__QUARANTINED &&
-        shard__stragglers_on_time(&policy->stragglers, &running, view->now_ns))
+        shard__stragglers_on_time(&policy->stragglers, &running, view->now_ns, ret_decision))
         return 0;
     shard__adaptive_weigh_task(policy, view, id, &task);
     /* Against what it would take on a host that is as fast as it says: a slow one makes stragglers. */
     if (!shard__progress_of(&running, task.seconds / view->cluster->hosts[running.host].speed, view->now_ns, &progress))
         return 0;
     int64_t most = (int64_t)(copies_share * (double)policy->slots.all);
-    int is_slow = shard__stragglers_review(&policy->stragglers, view, id, &progress, most < 1 ? 1 : most);
+    int is_slow = shard__stragglers_review(&policy->stragglers, view, id, &progress, most < 1 ? 1 : most, ret_decision);
     if (shard__stragglers_has_copy(&policy->stragglers, view, id))
         return 0;
     if (wants_move(policy, view, &task, &running, &progress, ret_decision))

@@ -184,14 +184,14 @@ static int review(void *self, const shard_view *view, shard_task_id task, struct
     struct shard__running running;
     struct shard__progress progress;
     if (!view->tasks->running(view->run, task, &running) ||
-        shard__stragglers_on_time(&policy->stragglers, &running, view->now_ns))
+        shard__stragglers_on_time(&policy->stragglers, &running, view->now_ns, ret_decision))
         return 0;
     double seconds = seconds_of(policy, view, task);
     double expected = seconds / view->cluster->hosts[running.host].speed;
     if (!shard__progress_of(&running, expected, view->now_ns, &progress))
         return 0;
     int64_t most = (int64_t)(speculative_share * (double)policy->slots.all);
-    if (!shard__stragglers_review(&policy->stragglers, view, task, &progress, most < 1 ? 1 : most) ||
+    if (!shard__stragglers_review(&policy->stragglers, view, task, &progress, most < 1 ? 1 : most, ret_decision) ||
         policy->slots.free <= view->tasks->ready_count(view->run))
         return 0;
     struct choice best = weigh_all(policy, view, task, seconds);

@@ -60,7 +60,7 @@ static int review(void *self, const shard_view *view, shard_task_id task, struct
     struct shard__running running;
     struct shard__progress progress;
     if (!view->tasks->running(view->run, task, &running) ||
-        shard__stragglers_on_time(&policy->stragglers, &running, view->now_ns))
+        shard__stragglers_on_time(&policy->stragglers, &running, view->now_ns, ret_decision))
         return 0;
     double seconds = shard__pace_seconds(&policy->pace, shard__kinds_number(&policy->kinds, view, task),
                                          view->tasks->expected_seconds(view->run, task));
@@ -68,7 +68,8 @@ static int review(void *self, const shard_view *view, shard_task_id task, struct
     if (!shard__progress_of(&running, expected, view->now_ns, &progress))
         return 0;
     int64_t most = (int64_t)(speculative_share * (double)policy->slots.all);
-    int is_wanted = shard__stragglers_review(&policy->stragglers, view, task, &progress, most < 1 ? 1 : most);
+    int is_wanted =
+        shard__stragglers_review(&policy->stragglers, view, task, &progress, most < 1 ? 1 : most, ret_decision);
     if (!is_wanted || view->tasks->ready_count(view->run) > 0 || policy->slots.free == 0)
         return 0;
     struct shard__need need = view->tasks->need(view->run, task);

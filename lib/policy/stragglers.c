@@ -10,6 +10,9 @@
    minute is for tasks of minutes), nor while fewer rates than this are known. */
 static const double settles_after = 0.25;
 enum { FEWEST_RATES = 4, SLOW_QUANTILE_PERCENT = 25 };
+/* Rounds, of a second each, for which an attempt that is on time is left alone at most: it may begin to tell units, and
+   its host may turn bad. */
+enum { MOST_ALONE = 5 };
 /* Reviews of one round come at one time, or at times that are close together. */
 static const int64_t round_ns = 500000000;
 
@@ -86,17 +89,30 @@ static void note_rate(struct shard__stragglers *stragglers, double rate)
         stragglers->rate_count++;
 }
 
-int shard__stragglers_on_time(struct shard__stragglers *stragglers, const struct shard__running *running,
-                              int64_t now_ns)
+/* An attempt that is well is not asked about for some rounds, and counts once for each: the others do, too. */
+static void leave_alone(struct shard__stragglers *stragglers, double rate, double left_seconds,
+                        struct shard_decision *ret_decision)
 {
-    if (running->units_done > 0 || !((double)(now_ns - running->started_ns) / 1e9 < running->expected_seconds))
+    int rounds = left_seconds < MOST_ALONE ? (int)left_seconds : MOST_ALONE;
+    for (int i = 1; i < rounds; i++)
+        note_rate(stragglers, rate);
+    ret_decision->kind = SHARD_DECIDE_WAIT;
+    ret_decision->wait_seconds = rounds;
+}
+
+int shard__stragglers_on_time(struct shard__stragglers *stragglers, const struct shard__running *running,
+                              int64_t now_ns, struct shard_decision *ret_decision)
+{
+    double left_seconds = running->expected_seconds - (double)(now_ns - running->started_ns) / 1e9;
+    if (running->units_done > 0 || !(left_seconds > 0))
         return 0;
     note_rate(stragglers, 1);
+    leave_alone(stragglers, 1, left_seconds, ret_decision);
     return 1;
 }
 
 int shard__stragglers_review(struct shard__stragglers *stragglers, const struct shard_view *view, int32_t task,
-                             const struct shard__progress *progress, int64_t most)
+                             const struct shard__progress *progress, int64_t most, struct shard_decision *ret_decision)
 {
     int64_t key = key_of(view, task);
     if (view->now_ns - stragglers->round_ns >= round_ns)
@@ -110,8 +126,12 @@ int shard__stragglers_review(struct shard__stragglers *stragglers, const struct 
     if (progress->ran_seconds < settles_after * expected)
         return 0;
     /* "Below a quarter of all": rates that are as expected are never slow, though a quarter of them may be less. */
-    if (stragglers->rate_count < FEWEST_RATES || progress->rate > (double)stragglers->slow_rate || progress->rate >= 1)
+    if (stragglers->rate_count < FEWEST_RATES)
         return 0;
+    if (progress->rate > (double)stragglers->slow_rate || progress->rate >= 1) {
+        leave_alone(stragglers, progress->rate, progress->left_seconds, ret_decision);
+        return 0;
+    }
     keep(stragglers, key, progress->left_seconds);
     if ((int64_t)stragglers->copies.count >= most)
         return 0;

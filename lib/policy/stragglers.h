@@ -45,12 +45,14 @@ struct shard__progress {
 int shard__progress_of(const struct shard__running *running, double expected_seconds, int64_t now_ns,
                        struct shard__progress *ret_progress);
 
-/* Takes a running task in. 1: it is slow, among the last to end, and there are fewer than `most` second attempts. */
+/* Takes a running task in. 1: it is slow, among the last to end, and there are fewer than `most` second attempts. One
+   that is not slow is to be left alone for some seconds. */
 int shard__stragglers_review(struct shard__stragglers *stragglers, const struct shard_view *view, int32_t task,
-                             const struct shard__progress *progress, int64_t most);
-/* Takes in, at little cost, an attempt that is not late yet and tells no units. 0: it has to be looked at closely. */
+                             const struct shard__progress *progress, int64_t most, struct shard_decision *ret_decision);
+/* Takes in, at little cost, an attempt that is not late yet and tells no units, and asks for it to be left alone for
+   some seconds. 0: it has to be looked at closely. */
 int shard__stragglers_on_time(struct shard__stragglers *stragglers, const struct shard__running *running,
-                              int64_t now_ns);
+                              int64_t now_ns, struct shard_decision *ret_decision);
 /* It got a second attempt; or is over. */
 void shard__stragglers_copied(struct shard__stragglers *stragglers, const struct shard_view *view, int32_t task);
 void shard__stragglers_over(struct shard__stragglers *stragglers, const struct shard_view *view, int32_t task);

@@ -33,6 +33,7 @@ struct shard__attempt {
     int32_t next_on_host, previous_on_host;
     struct shard__need need;
     int64_t started_ns;     /* monotonic */
+    int64_t review_ns;      /* monotonic; the policy is not asked about it before */
     int64_t deadline_ns;    /* timeout, or end of the grace of a cancelled one; INT64_MAX: none */
     float expected_seconds; /* on this host; NaN: not known */
     int64_t units_done;

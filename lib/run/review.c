@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Asking the policy about tasks that run: each at most once a second, a bounded number in one call. What comes of it is
- * that an attempt is left alone, ended so that its task goes elsewhere, given a replica, or its rest to others.
+ * Asking the policy about tasks that run: each at most once a second, or as seldom as the policy asks for, a bounded
+ * number in one call. What comes of it is that an attempt is left alone, ended so that its task goes elsewhere, given a
+ * replica, or its rest to others.
  */
 
 #include "run.h"
@@ -69,7 +70,8 @@ static int review(struct shard__run *run, int32_t slot)
     if (status < 0)
         status = shard__fail(SHARD_ESTATE, "review failed: %s", shard_code_text(status));
     else if (decision.kind == SHARD_DECIDE_NOTHING || decision.kind == SHARD_DECIDE_WAIT)
-        return 0;
+        run->attempts->slots[slot].review_ns =
+            shard__later_ns(run->now_ns, shard__seconds_to_ns(decision.wait_seconds));
     else
         status = obey(run, slot, &decision);
     if (status < 0 && status != SHARD_ENOMEM) {
@@ -93,7 +95,7 @@ int shard__run_review(struct shard__run *run)
     for (; run->review_next < end; run->review_next++) {
         const struct shard__attempt *attempt = &run->attempts->slots[run->review_next];
         if (attempt->run == run->number && attempt->phase == SHARD__ATTEMPT_STARTED && !attempt->cancelled &&
-            !attempt->is_shrinking && review(run, run->review_next) < 0)
+            !attempt->is_shrinking && attempt->review_ns <= run->now_ns && review(run, run->review_next) < 0)
             return SHARD_ENOMEM;
     }
     if (run->review_next < run->attempts->count)

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The pool of hosts that a policy would use, and that the engine asks no more often than an answer can differ. */
+/* The pool of hosts that a policy would use, and how often the engine asks a policy. */
 
 #include <string.h>
 
@@ -115,6 +115,57 @@ START_TEST(where_a_fresh_task_is_not_wanted_those_that_ask_for_the_same_are_not_
 }
 END_TEST
 
+static void takes_long(struct world *world, const struct shard_start *start, struct world_plan *plan)
+{
+    (void)world;
+    (void)start;
+    plan->seconds = 60;
+}
+
+static int64_t reviewed_ns[64];
+static int review_count;
+
+static int first_host(void *self, const shard_view *view, shard_task_id task, struct shard_decision *ret_decision)
+{
+    (void)self;
+    (void)view;
+    (void)task;
+    ret_decision->kind = SHARD_DECIDE_START;
+    ret_decision->host = 0;
+    return 0;
+}
+
+static int review(void *self, const shard_view *view, shard_task_id task, struct shard_decision *ret_decision)
+{
+    (void)self;
+    (void)task;
+    ck_assert_int_lt(review_count, 64);
+    reviewed_ns[review_count++] = shard_view_now_ns(view);
+    ret_decision->kind = SHARD_DECIDE_WAIT;
+    ret_decision->wait_seconds = review_count % 2 == 0 ? 7 : 0;
+    return 0;
+}
+
+START_TEST(a_running_task_is_not_reviewed_before_the_policy_wants_to)
+{
+    static struct world world;
+    const struct shard_policy port = {
+        .struct_size = sizeof(port), .name = "calm", .place = first_host, .review = review};
+    review_count = 0;
+    world_init(&world, NULL);
+    world.policy = world.config.policy = (struct shard_policy_handle){&port, NULL};
+    world.plan = takes_long;
+    int run = world_begin_bag(&world, 1, 1, 1, (struct shard_task_spec){.cpu_millicores = 1});
+    ck_assert_int_eq(world_finish(&world, run), SHARD_RUN_DONE);
+    ck_assert_int_gt(review_count, 4);
+    for (int i = 1; i < review_count; i++) {
+        ck_assert_int_ge(reviewed_ns[i] - reviewed_ns[i - 1], i % 2 == 0 ? 7000000000 : 900000000);
+        ck_assert_int_le(reviewed_ns[i] - reviewed_ns[i - 1], i % 2 == 0 ? 8100000000 : 1100000000);
+    }
+    world_free(&world);
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("pool");
@@ -123,6 +174,7 @@ int main(void)
     tcase_add_test(tcase, hosts_are_given_when_their_time_has_come_and_once);
     tcase_add_test(tcase, without_memory_a_host_stays_out_and_that_is_told);
     tcase_add_test(tcase, where_a_fresh_task_is_not_wanted_those_that_ask_for_the_same_are_not_asked_about);
+    tcase_add_test(tcase, a_running_task_is_not_reviewed_before_the_policy_wants_to);
     suite_add_tcase(suite, tcase);
     return suite_run(suite);
 }
