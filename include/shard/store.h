@@ -256,7 +256,7 @@ struct shard_redis_store_config {
     int32_t wait_replicas;        /* a write is answered when so many replicas have it (WAIT) */
     int32_t wait_ms;              /* how long a write waits for them before it is sent again; 0: 1,000 */
     int32_t waitaof;              /* non-zero: a write is answered when the server's own AOF is synced (WAITAOF, 7.2) */
-    int32_t timeout_ms;           /* a call that is not answered in this time, over reconnections, fails; 0: 30,000 */
+    int32_t timeout_ms;           /* a call, of a load a page, that is not answered in this time fails; 0: 30,000 */
     int64_t keep_samples;         /* of each host; 0: 100,000 */
     int64_t keep_seconds;         /* older samples of a host than its newest by so much go; 0: 30 days */
     int64_t keep_outcomes;        /* the newest; 0: 500,000 */

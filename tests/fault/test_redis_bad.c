@@ -202,6 +202,17 @@ START_TEST(what_a_server_refuses_is_waited_for_or_told)
 }
 END_TEST
 
+/* 0.6 s of waiting, and 0.5 s more, where a page may take 1 s. */
+START_TEST(a_load_may_take_longer_than_each_of_its_pages)
+{
+    begin();
+    redis_proxy_say(&place.proxy, "HMGET", "-LOADING\r\n", 5);
+    redis_proxy_say(&place.proxy, "HSCAN", "-LOADING\r\n", 1);
+    ck_assert_msg(redis_place_load(&place, SHARD_LOAD_RECORDS) == 0, "%s", place.answer.message);
+    ck_assert_int_eq(place.proxy.says[0].times + place.proxy.says[1].times, 0);
+}
+END_TEST
+
 START_TEST(a_script_that_was_forgotten_is_loaded_again)
 {
     begin();
@@ -486,6 +497,7 @@ int main(void)
     tcase_add_test(tests, a_script_that_blocks_the_server_is_waited_for);
     tcase_add_loop_test(tests, what_a_server_refuses_is_waited_for_or_told, 0,
                         (int)(sizeof(sayings) / sizeof(sayings[0])));
+    tcase_add_test(tests, a_load_may_take_longer_than_each_of_its_pages);
     tcase_add_test(tests, a_script_that_was_forgotten_is_loaded_again);
     tcase_add_test(tests, bytes_that_are_no_reply_break_the_connection_and_nothing_else);
     tcase_add_test(tests, a_reply_that_is_far_too_long_is_not_read_to_its_end);

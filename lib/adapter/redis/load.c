@@ -43,6 +43,13 @@ void shard__redis_load_free(struct shard__redis_store *store, struct shard__redi
     call->load = NULL;
 }
 
+/* A large run takes as long as it takes: what must not is each of its pages. */
+static void ask_next(struct shard__redis_store *store, struct shard__redis_call *call)
+{
+    call->deadline_ns = shard__later_ns(shard__now_ns(store->context), store->timeout_ns);
+    shard__redis_again(store, call);
+}
+
 static void ask_key(struct shard__redis_store *store, struct shard__redis_call *call, const char *verb,
                     const char *suffix, shard__redis_take take)
 {
@@ -66,7 +73,7 @@ static void ask_part(struct shard__redis_store *store, struct shard__redis_call 
     ask_key(store, call, "LRANGE", "workflow", take_part);
     shard__redis_number(&call->command, call->load->parts);
     shard__redis_number(&call->command, call->load->parts + PARTS_AT_A_TIME - 1);
-    shard__redis_again(store, call);
+    ask_next(store, call);
 }
 
 static void ask_tasks(struct shard__redis_store *store, struct shard__redis_call *call, const char *cursor)
@@ -75,7 +82,7 @@ static void ask_tasks(struct shard__redis_store *store, struct shard__redis_call
     shard__redis_text(&call->command, cursor);
     shard__redis_text(&call->command, "COUNT");
     shard__redis_number(&call->command, ROWS_AT_A_TIME);
-    shard__redis_again(store, call);
+    ask_next(store, call);
 }
 
 static void ask_end(struct shard__redis_store *store, struct shard__redis_call *call)
@@ -85,7 +92,7 @@ static void ask_end(struct shard__redis_store *store, struct shard__redis_call *
     call->is_write = store->wait_replicas > 0 || store->waitaof;
     shard__redis_text(&call->command, call->is_write ? "1" : "0");
     call->take = take_end;
-    shard__redis_again(store, call);
+    ask_next(store, call);
 }
 
 static void ask_records(struct shard__redis_store *store, struct shard__redis_call *call)
@@ -96,7 +103,7 @@ static void ask_records(struct shard__redis_store *store, struct shard__redis_ca
     shard__redis_number(&call->command, call->image->image.last_seq);
     shard__redis_text(&call->command, "COUNT");
     shard__redis_number(&call->command, RECORDS_AT_A_TIME);
-    shard__redis_again(store, call);
+    ask_next(store, call);
 }
 
 static int read_row(struct shard__redis_store *store, struct shard__redis_call *call, const redisReply *reply)
