@@ -224,7 +224,8 @@ static void measure_resume(shard_context *context, const struct shard_redis_stor
 {
     static const struct shard_executor executor = {
         .struct_size = sizeof(executor), .name = "noting", .start = note_start, .cancel = cancel_nothing};
-    struct shard_engine_config engine_config = {.struct_size = sizeof(engine_config), .executor = &executor};
+    struct shard_engine_config engine_config = {
+        .struct_size = sizeof(engine_config), .executor = &executor, .lease_seconds = 60};
     struct shard_host_spec host = {.struct_size = sizeof(host), .name = "host", .cpu_millicores = 1000, .slots = 1};
     struct shard_run_spec spec = {.struct_size = sizeof(spec), .name = "bench"};
     double started = 0, begun = bench_wall_ns();
