@@ -156,6 +156,15 @@ static int use_model(const struct simulate *simulate, const char *path, struct s
     return CLI_DONE;
 }
 
+/* What a run goes by that has no model yet. */
+static int use_prior(const struct simulate *simulate, struct simulate_policy *policy)
+{
+    if (shard_prior_predictor(simulate->context, shard_history_schema(), &policy->predictor) < 0)
+        return cli_library_error("adaptive:prior");
+    policy->engine.predictor = policy->predictor;
+    return CLI_DONE;
+}
+
 static int use_forest(const struct simulate *simulate, struct simulate_policy *policy)
 {
     struct shard_forest_predictor_config config = {
@@ -177,7 +186,9 @@ int simulate_policy_make(const struct simulate *simulate, const char *name, stru
             ret_policy->oracle = true;
         else if (strcmp(by, "learned") == 0)
             code = simulate->forest == NULL ? CLI_DONE : use_forest(simulate, ret_policy);
-        else if (strcmp(by, "prior") != 0) /* adaptive on what its engine remembers, without a model */
+        else if (strcmp(by, "prior") == 0)
+            code = use_prior(simulate, ret_policy);
+        else
             code = use_model(simulate, by, ret_policy);
         name = "adaptive";
     }

@@ -31,6 +31,20 @@ def the_same_seeds_give_the_same_lines_in_one_process_and_in_several(place):
 
 
 @case
+def the_prior_reads_what_hosts_report_before_anything_has_failed(place):
+    wasted = []
+    for signal in (0.6, 0):
+        place.write("s.json", json.dumps({"name": "signs", "samples": {"signal": signal, "decoys": 0}, "sickness": [
+            {"kind": "memory", "share": 0.1, "p_fail": 0.7},
+            {"kind": "disk", "share": 0.1, "p_fail": 0.7, "fail_from": 0.5, "fail_to": 1}]}))
+        result = place.call("simulate", "bag:600", "--hosts=30", "--scenario=s.json", "--policy=adaptive:prior",
+                            "--seeds=1-3", "--json")
+        ended(result, 0)
+        wasted.append(sum(line["wasted_cpu_seconds"] for line in result.objects))
+    assert 3 * wasted[0] < 2 * wasted[1], wasted
+
+
+@case
 def a_finished_run_can_be_simulated_again_under_other_policies(place):
     place.write("h.json", json.dumps({"hosts": [{"name": name, "cpu_millicores": 1000, "slots": 1}
                                                 for name in ("a", "b", "sick")]}))
@@ -49,10 +63,10 @@ def a_finished_run_can_be_simulated_again_under_other_policies(place):
     failed = {line["policy"]: line["failed_attempts"] for line in first.objects}
     assert failed["round_robin"] > failed["adaptive:prior"], failed
     # What if failures were dearer, or tasks split sooner? The same tasks, and other decisions.
-    base = lines(place, "--scenario=sick10", "--policy=adaptive:prior")
+    base = lines(place, "--scenario=sick30-episodic", "--policy=adaptive:prior")
     for option in ("--waste-weight=50", "--failure-cost=10000", "--split-p=1"):
-        assert lines(place, "--scenario=sick10", "--policy=adaptive:prior", option) != base, option
-        same(lines(place, "--scenario=sick10", "--policy=heft", option), lines(place, "--scenario=sick10", "--policy=heft"))
+        assert lines(place, "--scenario=sick30-episodic", "--policy=adaptive:prior", option) != base, option
+        same(lines(place, "--scenario=sick30-episodic", "--policy=heft", option), lines(place, "--scenario=sick30-episodic", "--policy=heft"))
         ended(place.call("simulate", "bag:5", option.split("=")[0] + "=-1"), 2, option.split("=")[0])
     ended(place.call("simulate", "bag:5", "--policy=adaptive", "--split-p=1.5"), 2, "split_p")
     ended(place.call("simulate", "--from-run=none"), 2, "none")
