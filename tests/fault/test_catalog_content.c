@@ -129,6 +129,8 @@ static const struct {
     {"rm workflow.json && ln -s x workflow.json", SHARD_EINVAL, "'workflow.json' is no file"},
     {"rm -r tasks && echo x >tasks", SHARD_EINVAL, "'tasks' is no directory"},
     {"echo '[{\"name\": \"input\", \"bytes\": -7}]' >data/00.json", SHARD_EINVAL, "data/00.json:1:"},
+    {"git config core.compression 1 && truncate -s 1G tasks/0/0/0/huge.json", SHARD_ELIMIT,
+     "the file has 1073741824 bytes, expected at most"},
     {"head -c 40000000 /dev/zero >tasks/0/0/0/big.json", SHARD_ELIMIT, "the file has 40000000 bytes, expected at most"},
 };
 

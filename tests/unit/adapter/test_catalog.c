@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The catalog: a workflow goes into a repository and comes out of it, at any revision. */
+/*
+ * The catalog: a workflow goes into a repository and comes out of it, at any revision; so do models. This file is
+ * longer than 400 lines because all cases publish the same pair of tasks.
+ */
 
 #include <signal.h>
 #include <stdio.h>
