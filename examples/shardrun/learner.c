@@ -12,17 +12,10 @@
 #include "cli.h"
 #include "files.h"
 #include "need.h"
+#include "run_models.h"
 
 /* As many attempts as `train` can validate on. */
 enum { ENOUGH = 200, LOWEST_PRIORITY = 19 };
-
-char *learner_model_path(const struct place *place)
-{
-    char *directory = path_directory(place->runs);
-    char *path = path_join(directory, "learned.model");
-    free(directory);
-    return path;
-}
 
 /* A model that is damaged or of other columns is told, and the run goes on without it. */
 static bool take_model(struct learner *learner)
@@ -31,17 +24,19 @@ static bool take_model(struct learner *learner)
     char *bytes = NULL, *problem = NULL;
     size_t size = 0;
     shard_model *model = NULL;
-    if (!path_exists(learner->path))
+    if (!path_exists(learner->model))
         return false;
-    if (file_read(learner->path, &bytes, &size, &problem) < 0) {
+    if (file_read(learner->model, &bytes, &size, &problem) < 0) {
         cli_warning("%s; the prior forecasts", problem);
-    } else if (shard_model_from_bytes(learner->context, bytes, size, learner->path, &model) < 0 ||
+    } else if (shard_model_from_bytes(learner->context, bytes, size, learner->model, &model) < 0 ||
                shard_champion_take(learner->champion, model) < 0) {
         struct shard_error error = {.struct_size = sizeof error};
         shard_error_copy(&error);
         cli_warning("the model that was learned is left out: %s", error.message);
         shard_model_free(model);
     } else {
+        learner->demoted = false;
+        run_models_note(learner->models, bytes, size);
         struct shard_model_info info = {.struct_size = sizeof info};
         shard_model_describe(model, &info);
         learner->next = info.train_rows + info.train_rows / 2;
@@ -64,19 +59,22 @@ static int count_one(void *self, const struct shard_outcome_row *outcome)
 }
 
 int learner_open(struct learner *learner, shard_context *context, const struct place *place,
-                 const struct shard_store_handle *store, struct catalog *catalog, bool learns)
+                 const struct run_place *run, const struct shard_store_handle *store, struct catalog *catalog,
+                 bool learns)
 {
     learner->catalog = catalog;
     learner->context = context;
+    learner->models = need_copy(run->models);
     learner->next = ENOUGH;
     if (shard_champion_new(context, NULL, &learner->champion) < 0)
         return cli_library_error("");
-    if (!learns || place->store == NULL || place->on_server || store->port->each_outcome == NULL)
+    run_models_note(learner->models, NULL, 0); /* until one is taken */
+    if (!learns || place->store == NULL || store->port->each_outcome == NULL)
         return CLI_DONE;
     learner->store_text = need_copy(place->store);
-    learner->path = learner_model_path(place);
-    if (!path_exists(learner->path))
-        (void)catalog_get_model(catalog, learner->path); /* without it, the prior forecasts */
+    learner->model = need_copy(place->model);
+    if (!path_exists(learner->model))
+        (void)catalog_get_model(catalog, learner->model); /* without it, the prior forecasts */
     (void)take_model(learner);
     struct counting counting = {.enough = learner->next};
     if (store->port->each_outcome(store->self, count_one, &counting) < 0)
@@ -112,7 +110,7 @@ static void on_trained(uv_process_t *process, int64_t code, int signal)
 static void begin(struct learner *learner)
 {
     char shardrun[] = "/proc/self/exe", train[] = "train", store[] = "--store", output[] = "--output";
-    char *arguments[] = {shardrun, train, store, learner->store_text, output, learner->path, NULL};
+    char *arguments[] = {shardrun, train, store, learner->store_text, output, learner->model, NULL};
     uv_process_options_t options = {.file = shardrun, .args = arguments, .exit_cb = on_trained};
     if (learner->store_text == NULL || learner->loop == NULL || learner->training || learner->stopped ||
         learner->known < learner->next)
@@ -136,6 +134,11 @@ void learner_start(struct learner *learner, uv_loop_t *loop)
 
 void learner_ended(struct learner *learner)
 {
+    struct shard_champion_info info = {.struct_size = sizeof info};
+    shard_champion_describe(learner->champion, &info);
+    if (info.state == SHARD_CHAMPION_DEMOTED && !learner->demoted)
+        run_models_note(learner->models, NULL, 0);
+    learner->demoted = info.state == SHARD_CHAMPION_DEMOTED;
     learner->known++;
     begin(learner);
 }
@@ -150,8 +153,9 @@ void learner_stop(struct learner *learner)
 void learner_close(struct learner *learner)
 {
     if (learner->has_learned)
-        (void)catalog_put_model(learner->catalog, learner->path);
+        (void)catalog_put_model(learner->catalog, learner->model);
     shard_champion_free(learner->champion);
     free(learner->store_text);
-    free(learner->path);
+    free(learner->model);
+    free(learner->models);
 }

@@ -20,13 +20,15 @@ struct learner {
     shard_champion *champion;
     const struct shard_store_handle *store;
     char *store_text; /* as `train --store` takes it; NULL: nothing is trained */
-    char *path;       /* of the model */
+    char *model;      /* where it lies */
+    char *models;     /* where the run notes which was in use, and when */
     uv_loop_t *loop;
     uv_process_t trainer;
     struct catalog *catalog; /* where models are kept, too */
     bool has_learned;        /* a model of this run's is in use */
     bool training;
     bool stopped;
+    bool demoted;  /* and it was noted */
     int64_t known; /* attempts that the store keeps, as far as they were counted, and those that ended since */
     int64_t next;  /* so many are to be known before the next training */
     int64_t asked; /* so many were known when the training began */
@@ -37,7 +39,8 @@ struct learner {
  * false it stays the prior's and nothing is trained. Returns 0 or an exit code, told.
  */
 int learner_open(struct learner *learner, shard_context *context, const struct place *place,
-                 const struct shard_store_handle *store, struct catalog *catalog, bool learns);
+                 const struct run_place *run, const struct shard_store_handle *store, struct catalog *catalog,
+                 bool learns);
 
 /* Begins to train once there is enough, and again when there is half as much more. `learner_stop` before the loop ends.
  */
@@ -47,8 +50,5 @@ void learner_stop(struct learner *learner);
 
 /* After the engine, before the catalog's end. Keeps what was learned there, and takes one that is half made. */
 void learner_close(struct learner *learner);
-
-/* Where the model of a place lies. */
-char *learner_model_path(const struct place *place);
 
 #endif

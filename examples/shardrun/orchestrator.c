@@ -172,8 +172,9 @@ int orchestrator_open(struct orchestrator *orchestrator, const shard_workflow *w
     if (code == 0)
         code = open_executor(orchestrator, workflow);
     if (code == 0)
-        code = learner_open(&orchestrator->learner, orchestrator->context, &orchestrator->place, &orchestrator->store,
-                            &orchestrator->catalog, !options->no_learning);
+        code =
+            learner_open(&orchestrator->learner, orchestrator->context, &orchestrator->place, &orchestrator->run_place,
+                         &orchestrator->store, &orchestrator->catalog, !options->no_learning);
     if (code == 0)
         code = open_engine(orchestrator);
     orchestrator->volumes = need_zeroed((size_t)options->hosts.count, sizeof *orchestrator->volumes);

@@ -15,6 +15,14 @@
 
 enum { LONGEST_COMPONENT = 180, DAY_SECONDS = 86400 };
 
+static uint64_t hash_of(const char *name)
+{
+    uint64_t hash = 0xcbf29ce484222325u;
+    for (const unsigned char *p = (const unsigned char *)name; *p != '\0'; p++)
+        hash = (hash ^ *p) * 0x100000001b3u;
+    return hash;
+}
+
 int place_parse(const char *text, struct place *ret_place, char **ret_problem)
 {
     struct place place = {0};
@@ -44,6 +52,9 @@ int place_parse(const char *text, struct place *ret_place, char **ret_problem)
     place.state = path_join(directory, "state");
     place.store = in_memory ? NULL : need_copy(on_server ? path : absolute);
     place.on_server = on_server;
+    char *model = on_server ? need_printf("learned-%016" PRIx64 ".model", hash_of(path)) : need_copy("learned.model");
+    place.model = path_join(directory, model);
+    free(model);
     free(directory);
     free(absolute);
     *ret_place = place;
@@ -56,6 +67,7 @@ void place_clear(struct place *place)
     free(place->store);
     free(place->runs);
     free(place->state);
+    free(place->model);
     *place = (struct place){0};
 }
 
@@ -146,6 +158,7 @@ void run_place_init(struct run_place *run_place, const struct place *place, cons
     run_place->epoch = path_join(run_place->directory, "epoch");
     run_place->attempts = path_join(run_place->directory, "attempts");
     run_place->work = path_join(run_place->directory, "work");
+    run_place->models = path_join(run_place->directory, "models");
     run_place->report = path_join(run_place->directory, "report.html");
     free(name);
 }
@@ -157,6 +170,7 @@ void run_place_clear(struct run_place *run_place)
     free(run_place->epoch);
     free(run_place->attempts);
     free(run_place->work);
+    free(run_place->models);
     free(run_place->report);
     *run_place = (struct run_place){0};
 }
@@ -172,14 +186,6 @@ char *run_place_volume(const struct run_place *run_place, const char *volume)
     char *path = path_join(run_place->work, name);
     free(name);
     return path;
-}
-
-static uint64_t hash_of(const char *name)
-{
-    uint64_t hash = 0xcbf29ce484222325u;
-    for (const unsigned char *p = (const unsigned char *)name; *p != '\0'; p++)
-        hash = (hash ^ *p) * 0x100000001b3u;
-    return hash;
 }
 
 char *run_place_id(const struct run_place *run_place)

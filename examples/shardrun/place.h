@@ -7,11 +7,13 @@
  *
  *   <directory of the store>/store.db
  *   <directory of the store>/state/                          of the launch layer: root filesystems
+ *   <directory of the store>/learned.model                   of a server's runs: learned-<hash of its URL>.model
  *   <directory of the store>/runs/<run>/
  *       options.json                what `resume` goes on with
  *       epoch                       highest epoch that started anything
  *       attempts/<task>.<attempt>/  ids; stdout, stderr, exit.json, task (its name)
  *       work/<volume>/<data>
+ *       models/<nanoseconds>        what forecast from then on
  *       report.html
  *
  * Names of runs, volumes and data may hold any text; on disk they are encoded so that they never leave their directory.
@@ -30,6 +32,7 @@ struct place {
     char *runs;
     char *state;
     struct keep keep; /* bounds of its time series, for whoever opens it to write */
+    char *model; /* that was learned from the store */
 };
 
 #define PLACE_DEFAULT_STORE ".shardrun/store.db"
@@ -54,6 +57,7 @@ struct run_place {
     char *epoch;
     char *attempts;
     char *work;
+    char *models; /* that forecast in it: run_models.h */
     char *report;
 };
 

@@ -52,7 +52,7 @@ def learned_at(place):
 def a_run_learns_in_the_background_and_explains_by_columns(place):
     sick_run(place)
     before = explained(place, "t0")
-    assert "why, by" in before and "log-odds of failure" in before, before
+    assert "why, by the prior" in before and "log-odds of failure" in before, before
     # The second run begins with enough history: it trains while its tasks run, and uses what it has learned.
     place.workflow([task("wait", f"until [ -e {place.path}/done ]; do sleep 0.05; done"),
                     *[dict(task(f"t{i}", SICK), kind="align") for i in range(20)]])
@@ -61,9 +61,20 @@ def a_run_learns_in_the_background_and_explains_by_columns(place):
     place.wait_for(lambda: learned_at(place) > 0, "a model")
     place.write("done", "")
     ended(place.finish(process), 0)
+    # What was forecast by the prior is explained by it; by the model, what comes after.
     told = explained(place, "t0")
-    assert "why, by the model that was learned since" in told, told
-    assert "host_" in told or "pair_" in told, told
+    assert "why, by the prior" in told and "the model that was learned since says" in told, told
+    place.workflow([dict(task("t0", "true"), kind="align")])
+    ended(place.call("run", "w.json", "--executor", "process", "--run", "after", "-q"), 0)
+    told = explained(place, "t0", "after")
+    assert "why, by the model that was in use" in told and "learned since" not in told, told
+    assert "host_" in told or "pair_" in told or "kind_" in told, told
+    # Also when another has come since.
+    ended(place.call("train", "--store", ".shardrun/store.db", "--candidate", "linear", "-o", ".shardrun/learned.model"), 0)
+    again = explained(place, "t0", "after").splitlines()
+    since = [line for line in again if "the model that was learned since says" in line]
+    same(len(since), 1)
+    same([line for line in again if line not in since], told.splitlines())
     # Whoever wants none of it says so.
     stamp = learned_at(place)
     place.workflow([task("t", "true")])

@@ -171,6 +171,33 @@ def sentinels_have_users_of_their_own(place):
         ended(status(USER="walker", PASSWORD="sesame"), 3, "user or password is wrong")
 
 
+@case
+def a_run_on_a_server_learns_too(place):
+    with servers(place) as all_of_them:
+        store = f"redis://127.0.0.1:{all_of_them.start(*DURABLE)}"
+        sick = '[ "$SHARD_HOST" != host-3 ]'
+
+        def start(run):
+            return place.start("run", "w.json", "--executor", "process", "--hosts", "4", "--policy", "round_robin",
+                               "--retries", "task_error=100", "--run", run, "--no-report", "--json", "--store", store)
+
+        def learned():
+            return list((place.path / ".shardrun").glob("learned-*.model"))
+
+        place.workflow([task(f"t{i}", sick) for i in range(250)])
+        ended(place.finish(start("one")), 0)
+        place.workflow([task("wait", f"until [ -e {place.path}/done ]; do sleep 0.05; done")])
+        process = start("two")
+        place.wait_for(learned, "a model")
+        place.write("done", "")
+        ended(place.finish(process), 0)
+        place.workflow([task("t0", "true")])
+        ended(place.finish(start("three")), 0)
+        told = place.call("explain", "--store", store, "three", "t0")
+        ended(told, 0)
+        assert "why, by the model that was in use" in told.out, told
+
+
 def cluster(place, all_of_them):
     """Two nodes with half of the slots each, and which of them has the slot of the run."""
     nodes = [all_of_them.start(*DURABLE, "--cluster-enabled", "yes", "--cluster-port", free_port()) for _ in range(2)]

@@ -169,7 +169,7 @@ START_TEST(a_model_that_ranks_worse_than_the_prior_is_demoted_until_another_come
         observe(cores, cores <= 4);
     }
     ck_assert_int_eq(demotions, 1);
-    ck_assert_ptr_nonnull(strstr(told, "log loss"));
+    ck_assert_ptr_nonnull(strstr(told, "its log loss has become worse"));
     ck_assert_int_eq(describe().state, SHARD_CHAMPION_DEMOTED);
     ck_assert_double_eq_tol(p_fail_of(7), 0.5, 0.01);
     for (int i = 0; i < 100; i++)
@@ -178,6 +178,49 @@ START_TEST(a_model_that_ranks_worse_than_the_prior_is_demoted_until_another_come
     ck_assert_int_eq(shard_champion_take(champion, model_of_cores("task_cores,host_speed", 4)), 0);
     ck_assert_int_eq(describe().state, SHARD_CHAMPION_IN_USE);
     ck_assert_int_eq(describe().observed, 0);
+}
+END_TEST
+
+START_TEST(a_model_that_ranks_well_but_is_out_in_how_many_fail_is_demoted)
+{
+    ck_assert_int_eq(shard_champion_take(champion, model_of_cores("task_cores,host_speed", 4)), 0);
+    for (int i = 0; i < 1000 && demotions == 0; i++) {
+        observe(7, 1);
+        observe(1, shard__random_unit(&dice) < 0.2);
+    }
+    ck_assert_int_eq(demotions, 1);
+    ck_assert_ptr_nonnull(strstr(told, "not as often as it says"));
+    ck_assert_double_lt(describe().log_loss, describe().prior_log_loss);
+    ck_assert_int_eq(describe().state, SHARD_CHAMPION_DEMOTED);
+}
+END_TEST
+
+START_TEST(a_model_that_is_out_by_less_than_the_prior_is_kept)
+{
+    ck_assert_int_eq(shard_champion_take(champion, model_of_cores("task_cores,host_speed", 4)), 0);
+    double cores = 1;
+    while (p_fail_of(cores) < 0.05)
+        cores += 0.01;
+    for (int i = 0; i < 1000; i++)
+        observe(cores, i % 8 == 0);
+    ck_assert_double_gt(describe().failure_rate, 1.5 * describe().mean_p_fail);
+    ck_assert_msg(demotions == 0, "%s", told);
+}
+END_TEST
+
+START_TEST(what_a_model_was_long_ago_is_forgotten)
+{
+    ck_assert_int_eq(shard_champion_take(champion, model_of_cores("task_cores,host_speed", 4)), 0);
+    for (int i = 0; i < 20000; i++) {
+        double cores = 8 * shard__random_unit(&dice);
+        observe(cores, shard__random_unit(&dice) < p_fail_of(cores));
+    }
+    ck_assert_int_eq(demotions, 0);
+    for (int i = 0; i < 1000 && demotions == 0; i++) {
+        double cores = 8 * shard__random_unit(&dice);
+        observe(cores, cores <= 4);
+    }
+    ck_assert_int_eq(demotions, 1);
 }
 END_TEST
 
@@ -219,6 +262,9 @@ int main(void)
     tcase_add_test(tests, a_model_of_columns_that_are_not_there_is_refused_and_nothing_changes);
     tcase_add_test(tests, a_model_that_holds_is_kept);
     tcase_add_test(tests, a_model_that_ranks_worse_than_the_prior_is_demoted_until_another_comes);
+    tcase_add_test(tests, a_model_that_ranks_well_but_is_out_in_how_many_fail_is_demoted);
+    tcase_add_test(tests, a_model_that_is_out_by_less_than_the_prior_is_kept);
+    tcase_add_test(tests, what_a_model_was_long_ago_is_forgotten);
     tcase_add_test(tests, censored_attempts_say_nothing);
     tcase_add_test(tests, it_says_why_in_the_columns_of_the_rows);
     suite_add_tcase(suite, tests);
