@@ -14,7 +14,7 @@ static const double copies_share = 0.05, fill_slots = 50;
 static const double copy_loss = 0.5;
 /* Given up before the budgets: so surely the task's own, on so many hosts. */
 static const double at_fault_p = 0.75, data_share = 0.6;
-enum { AT_FAULT_HOSTS = 6, DATA_AT_FAULT_HOSTS = 4 };
+enum { AT_FAULT_HOSTS = 7, DATA_AT_FAULT_HOSTS = 4 };
 /* So many failures of a task that are a host's are tried again at once; then the back-off spares the budgets. */
 enum { MOST_AT_ONCE = 2 };
 
