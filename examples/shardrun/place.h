@@ -32,7 +32,7 @@ struct place {
     char *runs;
     char *state;
     struct keep keep; /* bounds of its time series, for whoever opens it to write */
-    char *model; /* that was learned from the store */
+    char *model;      /* that was learned from the store */
 };
 
 #define PLACE_DEFAULT_STORE ".shardrun/store.db"
