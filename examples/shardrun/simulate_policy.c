@@ -185,7 +185,7 @@ int simulate_policy_make(const struct simulate *simulate, const char *name, stru
         if (strcmp(by, "oracle") == 0)
             ret_policy->oracle = true;
         else if (strcmp(by, "learned") == 0)
-            code = simulate->forest == NULL ? CLI_DONE : use_forest(simulate, ret_policy);
+            code = simulate->forest == NULL ? use_prior(simulate, ret_policy) : use_forest(simulate, ret_policy);
         else if (strcmp(by, "prior") == 0)
             code = use_prior(simulate, ret_policy);
         else

@@ -59,7 +59,7 @@ struct shard_engine_config {
                                                 Its schema, if it has one, is that of shard_history_schema() and then
                                                 the columns of `features`. It has 0.1 s of a step; when that is over it
                                                 rests for 99 times what its last call took, with a log record, and
-                                                the prior answers */
+                                                the prior answers; so does it of seconds that it does not tell */
     const struct shard_feature_source *features; /* columns of your own; NULL: none */
     void *features_self;
     int32_t

@@ -209,12 +209,12 @@ static void tell_failure(struct shard__foresight *foresight, const char *what)
                    "%s; the prior answers for it (%lld times in a row now)", what, (long long)failures);
 }
 
-static int knows_nothing(const struct shard_forecasts *ret, int32_t count)
+static int knows_nothing(const double *values, int32_t count)
 {
     int32_t known = 0;
-    for (int32_t i = 0; ret->p_fail != NULL && i < count; i++)
-        known += !isnan(ret->p_fail[i]);
-    return ret->p_fail != NULL && count > 0 && known == 0;
+    for (int32_t i = 0; values != NULL && i < count; i++)
+        known += !isnan(values[i]);
+    return values != NULL && count > 0 && known == 0;
 }
 
 int shard__foresight_may_call(struct shard__foresight *foresight)
@@ -247,9 +247,10 @@ int shard__foresight_ask(struct shard__foresight *foresight, const int32_t *host
         return ask_prior(foresight, hosts, count, ret);
     int status = ask(foresight, &foresight->chosen, hosts, count, ret);
     shard__foresight_called(foresight);
-    if (status == 0 && !knows_nothing(ret, count)) {
+    if (status == 0 && !knows_nothing(ret->p_fail, count)) {
+        struct shard_forecasts seconds = {.seconds = ret->seconds};
         foresight->failures = 0;
-        return 0;
+        return knows_nothing(ret->seconds, count) ? ask_prior(foresight, hosts, count, &seconds) : 0;
     }
     char what[512] = "predictor knows nothing of any of the hosts";
     if (status < 0)

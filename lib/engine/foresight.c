@@ -184,7 +184,7 @@ int shard__foresight_init(struct shard__foresight *foresight, shard_context *con
         .ended = ended,
     };
     foresight->writes = writes;
-    foresight->keeps = writes || (predictor.port != NULL && predictor.port->observe != NULL);
+    foresight->keeps = writes || predictor.port != NULL;
     foresight->source_self = source_self;
     shard__history_init(&foresight->history, context);
     int status = 0;

@@ -59,9 +59,7 @@ static void drop(const struct shard__foresight *foresight, struct shard_outcome_
 
 static void tell_predictor(struct shard__foresight *foresight, const struct shard_outcome_row *row)
 {
-    struct shard_predictor_handle predictor = foresight->chosen.predictor;
-    if (!shard__foresight_may_call(foresight) || predictor.port->observe == NULL)
-        return;
+    struct shard_predictor_handle predictor = foresight->chosen.predictor, prior = foresight->prior.predictor;
     int label = shard_outcome_label((int)row->outcome);
     struct shard_observation observation = {.struct_size = sizeof(observation),
                                             .row = row->values,
@@ -69,6 +67,10 @@ static void tell_predictor(struct shard__foresight *foresight, const struct shar
                                             .seconds = row->seconds,
                                             .start_ns = row->start_ns,
                                             .end_ns = row->end_ns};
+    if (prior.port != NULL)
+        prior.port->observe(prior.self, &observation);
+    if (!shard__foresight_may_call(foresight) || predictor.port->observe == NULL)
+        return;
     predictor.port->observe(predictor.self, &observation);
     shard__foresight_called(foresight);
 }

@@ -11,7 +11,7 @@
 #include "world.h"
 
 static struct world world;
-static int64_t asked, calls, rows_set, misfits;
+static int64_t asked, calls, rows_set, misfits, seconds_known;
 static double answer, takes_seconds, learns_seconds, wait_above;
 static int64_t quick_after; /* so many calls; 0: never */
 static int answer_code;
@@ -34,6 +34,8 @@ static int place(void *self, const shard_view *view, shard_task_id task, struct 
     ck_assert_int_eq(shard_view_forecast(view, task, (const shard_host_id[]){77}, 1, &ret), SHARD_ENOENT);
     ck_assert_int_eq(shard_view_forecast(view, task, hosts, -1, &ret), SHARD_EINVAL);
     asked += count;
+    for (int32_t i = 0; i < count; i++)
+        seconds_known += seconds[i] > 0;
     decision->kind = SHARD_DECIDE_WAIT;
     for (int32_t i = 0; i < count; i++)
         if (p_fail[i] <= wait_above && (decision->host < 0 || p_fail[i] < decision->p_fail)) {
@@ -203,6 +205,18 @@ START_TEST(a_predictor_that_fails_or_answers_no_probability_is_told_and_the_prio
 END_TEST
 
 /* Rows as they were when the attempt was placed: those of the sick host say so. */
+START_TEST(seconds_that_a_predictor_does_not_tell_are_the_priors)
+{
+    begin(&plain);
+    answer = 0.1;
+    seconds_known = 0;
+    run_tasks(50);
+    ck_assert_int_gt(seconds_known, 0);
+    ck_assert_int_eq(world_logged(&world, "predictor-failed"), 0);
+    world_free(&world);
+}
+END_TEST
+
 static void observe(void *self, const struct shard_observation *observation)
 {
     (void)self;
@@ -383,6 +397,7 @@ int main(void)
     TCase *tcase = tcase_create("forecast");
     tcase_add_test(tcase, without_a_predictor_the_prior_learns_where_tasks_fail);
     tcase_add_test(tcase, hosts_that_did_not_change_are_not_told_again);
+    tcase_add_test(tcase, seconds_that_a_predictor_does_not_tell_are_the_priors);
     tcase_add_test(tcase, a_predictor_that_fails_or_answers_no_probability_is_told_and_the_prior_answers);
     tcase_add_test(tcase, a_predictor_that_takes_a_second_has_a_hundredth_of_the_time_and_the_prior_answers);
     tcase_add_test(tcase, many_calls_of_one_step_are_too_long_together);
