@@ -89,7 +89,7 @@ bench: ## run the programs behind README's figures
 	@$(MAKE) --no-print-directory build
 	@bench/run $(BUILD)
 
-bench-accuracy: ## how well failures are forecast; FAILURES="TABLE..." for other tables
+bench-accuracy: ## how well failures are forecast; FAILURES="[--hold-outs] TABLE..." for more
 	@.ci/setup build run bench
 	@$(MAKE) --no-print-directory build
 	@bench/accuracy $(BUILD)/examples/shardrun/shardrun $(FAILURES)
