@@ -54,7 +54,7 @@ for command in $commands; do
     is "the options of $command are offered" "$(options_of "$command")" "$command" --
 done
 is 'the beginning of a command is completed' 'explain ' exp
-is 'the beginning of an option is completed' '--keep-going ' run --keep
+is 'the beginning of an option is completed' '--keep-going ' run --keep-g
 is 'policies are known' 'heft ' run --policy = he
 is 'executors are known' 'container process ' run --executor ''
 is 'formats are known' 'svg ' dag --format s

@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Forecasts in running engines: who is asked, what is remembered, and what becomes of predictors that are no good. */
+/*
+ * Forecasts in running engines: who is asked, what is remembered, and what becomes of predictors that are no good.
+ * It is longer than 400 lines because one policy and one predictor serve all of its cases.
+ */
 
 #include <math.h>
 #include <string.h>
