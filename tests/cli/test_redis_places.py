@@ -101,7 +101,7 @@ def a_master_that_is_killed_under_sentinel_loses_and_doubles_nothing(place):
                        "slaves=2" in ask(sentinel, "INFO", "sentinel"), "the replicas")
         # The first sentinel is not there: the second is asked.
         store = f"redis-sentinel://127.0.0.1:1,127.0.0.1:{sentinel}/shop"
-        process, ledger = begin(place, store, SHARDRUN_REDIS_WAIT_REPLICAS="1")
+        process, ledger = begin(place, store, "--lease", "60", SHARDRUN_REDIS_WAIT_REPLICAS="1")
         all_of_them.kill(master)
         check(place.finish(process), ledger)
         status = place.call("status", "--store", store, "--json")
