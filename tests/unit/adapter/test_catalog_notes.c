@@ -19,6 +19,14 @@ static shard_workers *workers;
 static struct git_bed bed;
 static shard_catalog *catalog;
 
+const char *__lsan_default_suppressions(void);
+
+/* LeakSanitizer asks: libgit2 keeps the last error of each thread, of one that outlives the catalog for good. */
+const char *__lsan_default_suppressions(void)
+{
+    return "leak:libpcre2-8\nleak:libgit2.so\n";
+}
+
 static void open_catalog(double sync_seconds, int max_notes)
 {
     char path[200], url[200], commit[SHARD_COMMIT_TEXT];
