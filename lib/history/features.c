@@ -77,22 +77,6 @@ void shard__features_task(struct shard__history *history, const struct shard__ta
     ret[SHARD__F_KIND_SECONDS_SINCE_FAILURE] = since(kind->tally.failed_ns, now_ns);
 }
 
-/* How much more pressure a host is under than hosts are in the mean: what all have in common says nothing of one. The
-   last ten seconds and the last minute count alike. */
-static void put_over_peers(const struct shard__history *history, const struct shard__host_history *host,
-                           int64_t wall_ns, float *ret)
-{
-    for (int i = 0; i < SHARD__PRESSURES; i++) {
-        struct shard__window_values ten = {NAN, NAN, NAN}, sixty = {NAN, NAN, NAN};
-        if (host->series != NULL) {
-            shard__series_values(&host->series[SHARD__FIRST_PRESSURE + i], 0, wall_ns, &ten);
-            shard__series_values(&host->series[SHARD__FIRST_PRESSURE + i], 1, wall_ns, &sixty);
-        }
-        float recent = isnan(ten.mean) ? sixty.mean : ten.mean;
-        ret[i] = (recent + sixty.mean) / 2 - (float)history->peers[i].mean;
-    }
-}
-
 static void put_windows(const struct shard__host_history *host, int64_t wall_ns, float *ret)
 {
     for (int i = 0; i < SHARD__SERIES; i++)
@@ -104,6 +88,17 @@ static void put_windows(const struct shard__host_history *host, int64_t wall_ns,
             ret[1] = values.max;
             ret[2] = values.slope;
         }
+}
+
+/* How much more pressure a host is under than hosts are in the mean: what all have in common says nothing of one. The
+   last ten seconds and the last minute count alike. `windows` are those of the pressures, as put_windows() left them.
+ */
+static void put_over_peers(const struct shard__history *history, const float *windows, float *ret)
+{
+    for (int i = 0; i < SHARD__PRESSURES; i++, windows += (ptrdiff_t)3 * SHARD__WINDOWS) {
+        float sixty = windows[3], recent = isnan(windows[0]) ? sixty : windows[0];
+        ret[i] = (recent + sixty) / 2 - (float)history->peers[i].mean;
+    }
 }
 
 void shard__features_host(struct shard__history *history, const struct shard__cluster *cluster, int32_t id,
@@ -134,7 +129,7 @@ void shard__features_host(struct shard__history *history, const struct shard__cl
         host->has_sample ? (float)(host->sample.load * 1000 / (double)host->capacity.cpu_millicores) : NAN;
     OF_HOST(HOST_TEMPERATURE_CELSIUS) = host->has_sample ? (float)host->sample.temperature_celsius : NAN;
     put_windows(past, wall_ns, &OF_HOST(HOST_CPU_MEAN_10S));
-    put_over_peers(history, past, wall_ns, &OF_HOST(HOST_CPU_PRESSURE_OVER_PEERS));
+    put_over_peers(history, &OF_HOST(HOST_CPU_PRESSURE_MEAN_10S), &OF_HOST(HOST_CPU_PRESSURE_OVER_PEERS));
 }
 
 /* What is asked for over what is free: above 1 does not fit. */
