@@ -19,6 +19,8 @@ import tempfile
 import time
 from pathlib import Path
 
+from ledger import check
+
 DEADLINE = 600  # of one run with all its kills
 
 
@@ -107,18 +109,6 @@ def run_once(options, directory, chance):
         else:
             code = call(resume, directory, chance, options.longest if killed < options.kills else None)
     return killed, check_units(directory, ledger, options.tasks) if options.splits else check(ledger, options.tasks)
-
-
-def check(ledger, count):
-    seen = collections.Counter(ledger.read_text().splitlines())
-    ends = collections.Counter(line.split()[0] for line in seen.elements() if line.endswith("end"))
-    lost = [i for i in range(count) if ends[str(i)] == 0]
-    twice = [i for i in range(count) if ends[str(i)] > 1]
-    again = [line for line, times in seen.items() if times > 1]
-    assert not lost, f"lost: {lost}"
-    assert not twice, f"completed twice: {twice}"
-    assert not again, f"an attempt ran more than once: {again}"
-    return sum(1 for line in seen if line.endswith("begin"))
 
 
 def main():

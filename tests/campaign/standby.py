@@ -10,7 +10,6 @@ usage: standby.py SHARDRUN [--minutes N] [--seed N] [--executor container|proces
 """
 
 import argparse
-import collections
 import json
 import random
 import shutil
@@ -20,6 +19,8 @@ import sys
 import tempfile
 import time
 from pathlib import Path
+
+from ledger import check
 
 WIDTH, LEASE, PATIENCE, DEADLINE = 4, 3, 20, 300
 
@@ -103,17 +104,6 @@ def campaign(options, directory, socket):
             one.process.wait()
     check(ledger, count)
     return count, stops, kept_waiting
-
-
-def check(ledger, count):
-    seen = collections.Counter(ledger.read_text().splitlines())
-    ends = collections.Counter(line.split()[0] for line in seen.elements() if line.endswith("end"))
-    lost = [i for i in range(count) if ends[str(i)] == 0]
-    twice = [i for i in range(count) if ends[str(i)] > 1]
-    again = [line for line, times in seen.items() if times > 1]
-    assert not lost, f"lost: {lost}"
-    assert not twice, f"completed twice: {twice}"
-    assert not again, f"an attempt ran more than once: {again}"
 
 
 def main():
