@@ -109,7 +109,6 @@ int main(void)
 
     must(shard_context_new(NULL, &context));
     must(shard_memory_store_open(context, NULL, &config.store));
-    must(shard_policy_heft(context, &config.policy));
     must(shard_engine_new(context, &config, &embedder.engine));
     for (int i = 0; i < 2; i++)
         must(shard_engine_add_host(embedder.engine,
@@ -125,7 +124,6 @@ int main(void)
 
     shard_engine_free(embedder.engine);
     shard_workflow_unref(workflow);
-    config.policy.port->destroy(config.policy.self);
     config.store.port->close(config.store.self);
     shard_context_free(context);
     g_main_loop_unref(embedder.loop);

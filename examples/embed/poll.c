@@ -93,7 +93,6 @@ int main(void)
     sigprocmask(SIG_BLOCK, &signals, NULL);
     must(shard_context_new(NULL, &context));
     must(shard_memory_store_open(context, NULL, &config.store));
-    must(shard_policy_heft(context, &config.policy));
     must(shard_engine_new(context, &config, &engine));
     for (int i = 0; i < 2; i++)
         must(shard_engine_add_host(engine, &(struct shard_host_spec){.struct_size = sizeof(struct shard_host_spec),
@@ -119,7 +118,6 @@ int main(void)
     close(fds[1].fd);
     shard_engine_free(engine);
     shard_workflow_unref(workflow);
-    config.policy.port->destroy(config.policy.self);
     config.store.port->close(config.store.self);
     shard_context_free(context);
     return event.run_state != SHARD_RUN_DONE;

@@ -59,8 +59,8 @@ static const struct argp_option option_table[] = {
     {"replay-memory-scale", OPTION_REPLAY_MEMORY, "SCALE", 0, "of the recorded memory (default 1; at most 1)", 0},
     {NULL, 0, NULL, 0, "Decisions:", 3},
     {"policy", OPTION_POLICY, "NAME", 0,
-     "round_robin, random_retry, least_loaded, heft (default), exclude_after_failures, late, best_without_prediction "
-     "or adaptive",
+     "adaptive (default), best_without_prediction, exclude_after_failures, late, heft, least_loaded, random_retry "
+     "or round_robin",
      0},
     {"keep-going", 'k', NULL, 0, "a failed task stops only what depends on it", 0},
     {"retries", OPTION_RETRIES, "CLASS=N,...", 0, "failures of a class that are tried again, for each task", 0},

@@ -42,7 +42,7 @@ struct shard_engine_config {
     const struct shard_executor *executor; /* needed */
     void *executor_self;
     struct shard_store_handle store;   /* needed */
-    struct shard_policy_handle policy; /* needed */
+    struct shard_policy_handle policy; /* port NULL: `adaptive` with its defaults, of the engine's own */
     const char *owner;                 /* who holds the leases, for messages: "host:pid"; NULL: "libshard"; copied */
     double lease_seconds;              /* 0: 15 */
     struct shard_retry retry[SHARD_OUTCOME_COUNT]; /* by enum shard_outcome */

@@ -10,6 +10,8 @@
 #include <sys/timerfd.h>
 #include <unistd.h>
 
+#include <shard/policy.h>
+
 #include "base/context.h"
 #include "base/error.h"
 
@@ -57,8 +59,8 @@ static int check_config(const struct shard_engine_config *config)
     if (store == NULL || store->create == NULL || store->acquire == NULL || store->renew == NULL ||
         store->release == NULL || store->commit == NULL || store->load == NULL)
         return shard__fail(SHARD_EINVAL, "engine config: store is missing, or one of its functions is");
-    if (config->policy.port == NULL || config->policy.port->place == NULL)
-        return shard__fail(SHARD_EINVAL, "engine config: policy is missing, or its place is");
+    if (config->policy.port != NULL && config->policy.port->place == NULL)
+        return shard__fail(SHARD_EINVAL, "engine config: the policy's place is missing");
     if (!(config->lease_seconds >= 0) || !(config->memory_growth >= 0) || !(config->reattach_seconds >= 0) ||
         !(config->cancel_grace_seconds >= 0) || config->step_budget < 0 || config->max_events < 0)
         return shard__fail(SHARD_EINVAL, "engine config: a number is negative or NaN");
@@ -147,6 +149,10 @@ int shard_engine_new(shard_context *context, const struct shard_engine_config *g
     shard__attempts_init(&engine->attempts, context, &engine->cluster);
     shard__stages_init(&engine->stages, context);
     status = shard__cluster_init(&engine->cluster, context);
+    if (status == 0 && config.policy.port == NULL) {
+        status = shard_policy_adaptive(context, NULL, &engine->own_policy);
+        config.policy = engine->own_policy;
+    }
     if (status == 0)
         status = take_config(engine, &config);
     if (status == 0)
@@ -189,6 +195,8 @@ void shard_engine_free(shard_engine *engine)
     shard__release(context, engine->samples, engine->sample_capacity * sizeof(*engine->samples));
     shard__release(context, engine->effects.items, engine->effects.capacity * sizeof(*engine->effects.items));
     shard__calls_free(engine);
+    if (engine->own_policy.port != NULL)
+        engine->own_policy.port->destroy(engine->own_policy.self);
     shard__stages_free(&engine->stages);
     shard__attempts_free(&engine->attempts);
     shard__foresight_free(&engine->foresight);

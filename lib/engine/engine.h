@@ -96,6 +96,7 @@ struct shard_engine {
     void *store_self;
     struct shard_policy policy;
     void *policy_self;
+    struct shard_policy_handle own_policy; /* port NULL: the policy is the application's */
     char *owner;
     struct shard__rules rules;
     int64_t lease_ns;

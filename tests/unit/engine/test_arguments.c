@@ -55,7 +55,9 @@ START_TEST(an_engine_without_one_of_its_ports_is_refused)
     world.config.store.port = NULL;
     refuses_config(SHARD_EINVAL, "store");
     world.config = good;
-    world.config.policy.port = NULL;
+    struct shard_policy placeless = *good.policy.port;
+    placeless.place = NULL;
+    world.config.policy.port = &placeless;
     refuses_config(SHARD_EINVAL, "policy");
     world.config = good;
     world.executor.start = NULL;

@@ -741,6 +741,23 @@ START_TEST(other_decisions_for_a_running_task_are_refused_and_logged)
 }
 END_TEST
 
+/* Of the policies only those that split do so after a failure; which they are told apart by here. */
+START_TEST(an_engine_that_is_given_no_policy_has_the_adaptive_one)
+{
+    world.config.policy = (struct shard_policy_handle){0};
+    world_add_host(&world, "a", 1000, 0, 1, 0);
+    world_add_host(&world, "b", 1000, 0, 1, 0);
+    task((struct shard_task_spec){.units = 8, .expected_seconds = 100});
+    fail_task(0, SHARD_OUTCOME_TIMEOUT, 1);
+    world_start(&world);
+    int run = submit(0);
+    ck_assert_int_eq(world_finish(&world, run), SHARD_RUN_DONE);
+    struct shard_task_view view = {.struct_size = sizeof(view)};
+    ck_assert_int_eq(shard_engine_task(world.engine, world.runs[run].id, 1, &view), 0);
+    ck_assert_int_eq(view.parent, 0);
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("runs");
@@ -776,6 +793,7 @@ int main(void)
     tcase_add_test(tcase, a_subtask_that_is_given_up_ends_its_whole_family);
     tcase_add_test(tcase, a_split_that_cannot_be_is_refused_with_the_reason);
     tcase_add_test(tcase, answers_may_come_from_any_thread);
+    tcase_add_test(tcase, an_engine_that_is_given_no_policy_has_the_adaptive_one);
     tcase_add_test(tcase, a_running_task_is_moved_where_the_policy_wants_it_and_nobody_is_blamed);
     tcase_add_loop_test(tcase, other_decisions_for_a_running_task_are_refused_and_logged, 0, 4);
     suite_add_tcase(suite, tcase);
