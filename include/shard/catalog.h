@@ -57,7 +57,8 @@ typedef int (*shard_credential_fn)(void *self, const char *url, int tries, struc
 struct shard_catalog_config {
     size_t struct_size;
     const char *path;               /* needed: the bare repository, made if nothing is there */
-    const char *url;                /* of the remote: a path, file://, ssh:// or https://; NULL: none */
+    const char *url;                /* of the remote: a path, file://, ssh:// or https://; NULL: none. One that is a
+                                       directory has to be bare, and its hooks are not run */
     const char *branch;             /* NULL: "main" */
     const char *author;             /* of commits; NULL: "libshard" */
     const char *email;              /* NULL: "libshard@localhost" */

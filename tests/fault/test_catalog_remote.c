@@ -52,9 +52,9 @@ static void teardown(void)
     tracked_context_free(&tracked, context);
 }
 
-static void use_ssh(const char *known_key)
+static void use_ssh(const char *known_key, const char *more)
 {
-    int port = git_bed_sshd(&bed);
+    int port = git_bed_sshd(&bed, more);
     sh(&bed, "echo \"[127.0.0.1]:%d $(cut -d' ' -f1,2 %s.pub)\" >known_hosts", port, known_key);
     snprintf(paths[5], sizeof(paths[5]), "ssh://%s@127.0.0.1:%d%s/remote", getpwuid(geteuid())->pw_name, port,
              bed.path);
@@ -113,14 +113,14 @@ static void expect_refused(const char *message)
 
 START_TEST(ssh_with_a_key_file_works)
 {
-    use_ssh("host_key");
+    use_ssh("host_key", "");
     round_trip();
 }
 END_TEST
 
 START_TEST(ssh_with_the_keys_of_an_agent_works)
 {
-    use_ssh("host_key");
+    use_ssh("host_key", "");
     config.ssh_key_file = NULL;
     sh(&bed, "ssh-agent -a agent.sock >agent.sh && . ./agent.sh >/dev/null && ssh-add -q client_key");
     setenv("SSH_AUTH_SOCK", in_bed(4, "agent.sock"), 1);
@@ -131,7 +131,7 @@ END_TEST
 
 START_TEST(known_hosts_of_the_home_are_used_when_no_file_is_named)
 {
-    use_ssh("host_key");
+    use_ssh("host_key", "");
     config.ssh_known_hosts = NULL;
     expect_refused("the known hosts have not this key of host '127.0.0.1'");
     sh(&bed, "cp known_hosts .ssh/known_hosts");
@@ -141,7 +141,7 @@ END_TEST
 
 START_TEST(a_wrong_host_key_is_refused)
 {
-    use_ssh("other_key");
+    use_ssh("other_key", "");
     expect_refused("the file of known hosts has another key of host '127.0.0.1'");
     sh(&bed, ": >known_hosts");
     expect_refused("the file of known hosts has no key of host '127.0.0.1'");
@@ -152,7 +152,7 @@ END_TEST
 
 START_TEST(a_key_that_the_server_does_not_know_is_refused)
 {
-    use_ssh("host_key");
+    use_ssh("host_key", "");
     config.ssh_key_file = in_bed(1, "stranger_key");
     expect_refused("the remote did not take the credentials");
 }
@@ -210,7 +210,7 @@ END_TEST
 START_TEST(the_program_is_asked_for_a_passphrase)
 {
     static const char *const good[] = {"open sesame", "open sesame"}, *const bad[] = {"close sesame", "close sesame"};
-    use_ssh("host_key");
+    use_ssh("host_key", "");
     sh(&bed, "ssh-keygen -q -p -m PEM -N 'open sesame' -f client_key");
     use_program(bad);
     expect_refused("cannot be reached");
@@ -245,23 +245,63 @@ START_TEST(a_wrong_token_is_refused)
 }
 END_TEST
 
-START_TEST(who_may_not_push_is_told_so)
+/* Publishes here, to a remote that does not take it. */
+static void expect_not_pushed(const char *message, const char *more)
 {
     char commit[SHARD_COMMIT_TEXT];
     shard_catalog *catalog = NULL;
-    use_https("localhost", "read-only");
     ck_assert_int_eq(shard_catalog_open(context, &config, &catalog), 0);
-    ck_assert_int_eq(shard_catalog_check(catalog), SHARD_EIO);
-    assert_message_has("cannot be pushed to");
     shard_builder *builder = new_builder(context);
     add_task(builder, "a");
     shard_workflow *workflow = seal(builder);
     ck_assert_int_eq(shard_catalog_publish(catalog, workflow, NULL, commit), 0);
     ck_assert_int_eq(shard_catalog_sync(catalog), SHARD_EIO);
-    assert_message_has("cannot push to 'https://localhost");
-    assert_message_has("403");
+    assert_message_has(message);
+    assert_message_has(more);
     shard_workflow_unref(workflow);
     shard_catalog_close(catalog);
+}
+
+static void expect_check_fails(const char *message)
+{
+    shard_catalog *catalog = NULL;
+    ck_assert_int_eq(shard_catalog_open(context, &config, &catalog), 0);
+    ck_assert_int_eq(shard_catalog_check(catalog), SHARD_EIO);
+    assert_message_has(message);
+    shard_catalog_close(catalog);
+}
+
+START_TEST(who_may_not_push_over_https_is_told_so)
+{
+    use_https("localhost", "read-only");
+    expect_check_fails("cannot be pushed to");
+    expect_not_pushed("cannot push to 'https://localhost", "403");
+}
+END_TEST
+
+START_TEST(who_may_not_push_over_ssh_is_told_so)
+{
+    use_ssh("host_key", "read-only");
+    expect_check_fails("cannot be pushed to");
+    expect_not_pushed("cannot push to 'ssh://", "");
+}
+END_TEST
+
+START_TEST(what_a_hook_of_the_remote_says_is_told)
+{
+    sh(&bed, "cd remote/hooks && { echo '#!/bin/sh'; echo 'echo checking; echo ask the owner of main >&2; exit 1'; } "
+             ">pre-receive && chmod +x pre-receive");
+    use_ssh("host_key", "");
+    expect_not_pushed("refused branch 'main': pre-receive hook declined ('ask the owner of main')", "");
+}
+END_TEST
+
+START_TEST(a_repository_with_a_work_tree_is_not_pushed_to)
+{
+    sh(&bed, "git init -q -b main tree");
+    snprintf(paths[5], sizeof(paths[5]), "file://%s/tree", bed.path);
+    expect_check_fails("has a work tree, expected a bare repository");
+    expect_not_pushed("cannot push to 'file://", "has a work tree");
 }
 END_TEST
 
@@ -282,7 +322,10 @@ int main(void)
     tcase_add_test(tests, a_wrong_certificate_is_refused);
     tcase_add_test(tests, a_certificate_of_another_host_is_refused);
     tcase_add_test(tests, a_wrong_token_is_refused);
-    tcase_add_test(tests, who_may_not_push_is_told_so);
+    tcase_add_test(tests, who_may_not_push_over_https_is_told_so);
+    tcase_add_test(tests, who_may_not_push_over_ssh_is_told_so);
+    tcase_add_test(tests, what_a_hook_of_the_remote_says_is_told);
+    tcase_add_test(tests, a_repository_with_a_work_tree_is_not_pushed_to);
     suite_add_tcase(suite, tests);
     return suite_run(suite);
 }

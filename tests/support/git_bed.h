@@ -26,8 +26,8 @@ int sh_status(const struct git_bed *bed, const char *format, ...) __attribute__(
 /** Starts an HTTPS server for the directory's repositories with NAME.crt and NAME.key; the password is "secret". `more`
  * is "" or "read-only". Its port. */
 int git_bed_https(struct git_bed *bed, const char *certificate, const char *more);
-/** Starts an sshd with host_key, for this user with client_key. Its port. */
-int git_bed_sshd(struct git_bed *bed);
+/** Starts an sshd with host_key, for this user with client_key, for whom `more` is as above. Its port. */
+int git_bed_sshd(struct git_bed *bed, const char *more);
 /** Ends the server, if one runs. */
 void git_bed_stop(struct git_bed *bed);
 

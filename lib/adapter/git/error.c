@@ -23,6 +23,8 @@ static int code_of(int git_code, const git_error *error, const char *text)
                                                                                                     : SHARD_ENOENT;
     if (git_code == GIT_EAMBIGUOUS || git_code == GIT_EINVALIDSPEC)
         return SHARD_EINVAL;
+    if (git_code == GIT_EBAREREPO)
+        return SHARD_EIO;
     if (error != NULL &&
         (error->klass == GIT_ERROR_ODB || error->klass == GIT_ERROR_ZLIB || error->klass == GIT_ERROR_OBJECT ||
          error->klass == GIT_ERROR_TREE || error->klass == GIT_ERROR_INDEXER || error->klass == GIT_ERROR_INVALID))
@@ -39,6 +41,8 @@ static const char *advice(const shard_catalog *catalog, int git_code, int code)
         return "; the remote did not take the credentials";
     if (git_code == GIT_ECERTIFICATE)
         return "; the remote is not who it should be, so nothing was sent";
+    if (git_code == GIT_EBAREREPO)
+        return "; it has a work tree, expected a bare repository";
     if (code == SHARD_ENOSPC)
         return "; make room there, and call again: nothing was lost";
     if (code == SHARD_ECORRUPT)
@@ -56,10 +60,6 @@ int shard__git_fail(const shard_catalog *catalog, int git_code, const char *form
     va_end(arguments);
     const git_error *error = git_error_last();
     snprintf(text, sizeof(text), "%s", error == NULL || error->message == NULL ? "no reason given" : error->message);
-    for (char *c = text; *c != '\0'; c++) {
-        if ((unsigned char)*c < 0x20)
-            *c = ' ';
-    }
     int code = code_of(git_code, error, text);
     return shard__fail(code, "catalog '%s': %s: %s%s", catalog->path, doing, text, advice(catalog, git_code, code));
 }

@@ -15,7 +15,8 @@ enum { MOST_ROUNDS = 5, MOST_PATH_BYTES = 4096 };
 /* What a push met. Begins with what its connection asks, since both have one payload. */
 struct pushing {
     struct shard__git_access access;
-    char refused[200]; /* what the remote said, "" when it took it */
+    char refused[200]; /* why the remote did not take it, "" when it did */
+    char said[200];    /* the last line of what its hooks print, "" when they print nothing */
 };
 
 static int begin_remote(shard_catalog *catalog, git_remote **ret_remote)
@@ -118,6 +119,29 @@ static int keep_refusal(const char *ref, const char *message, void *self)
     return 0;
 }
 
+/* Hooks tell people what to do. A line that ends in a carriage return is Git's own progress. */
+static int keep_said(const char *text, int length, void *self)
+{
+    struct pushing *pushing = self;
+    int end = length;
+    while (end > 0 && text[end - 1] == '\n')
+        end--;
+    int start = end;
+    while (start > 0 && text[start - 1] != '\n' && text[start - 1] != '\r')
+        start--;
+    if (end > start && text[end - 1] != '\r')
+        snprintf(pushing->said, sizeof(pushing->said), "%.*s", end - start, text + start);
+    return 0;
+}
+
+static int fail_refused(const shard_catalog *catalog, const struct pushing *pushing)
+{
+    const char *said = pushing->said;
+    return shard__fail(SHARD_EIO, "catalog '%s': '%s' refused branch '%s': %s%s%s%s", catalog->path, catalog->url,
+                       catalog->branch, pushing->refused, said[0] != '\0' ? " ('" : "", said,
+                       said[0] != '\0' ? "')" : "");
+}
+
 /* 0, 1 when the remote has what we have not, or a negative code. */
 static int push(shard_catalog *catalog)
 {
@@ -130,6 +154,7 @@ static int push(shard_catalog *catalog)
     snprintf(spec, sizeof(spec), "%s:%s", catalog->local_ref, catalog->local_ref);
     shard__git_set_access(&options.callbacks, &pushing.access);
     options.callbacks.push_update_reference = keep_refusal;
+    options.callbacks.sideband_progress = keep_said;
     int status = begin_remote(catalog, &remote);
     if (status < 0)
         return status;
@@ -142,10 +167,7 @@ static int push(shard_catalog *catalog)
     if (strstr(pushing.refused, "non-fast-forward") != NULL || strstr(pushing.refused, "fetch first") != NULL ||
         strstr(pushing.refused, "failed to update ref") != NULL)
         return 1;
-    if (pushing.refused[0] != '\0')
-        return shard__fail(SHARD_EIO, "catalog '%s': '%s' refused branch '%s': %s", catalog->path, catalog->url,
-                           catalog->branch, pushing.refused);
-    return 0;
+    return pushing.refused[0] != '\0' ? fail_refused(catalog, &pushing) : 0;
 }
 
 /* Whether the branch has what the remote has not, as far as was fetched. */
@@ -178,16 +200,24 @@ int shard__git_sync(shard_catalog *catalog)
                        catalog->path, catalog->branch, catalog->url);
 }
 
-/* A directory's connection says nothing of rights. */
+/* A directory's connection says nothing of rights. What is a url of another kind cannot be opened. */
 static int check_directory(const shard_catalog *catalog)
 {
     const char *path = strncmp(catalog->url, "file://", 7) == 0 ? catalog->url + 7 : catalog->url;
     char objects[MOST_PATH_BYTES];
-    snprintf(objects, sizeof(objects), "%s/objects", path);
-    if (access(objects, F_OK) == 0 && access(objects, W_OK) < 0)
-        return shard__fail_errno(SHARD_EIO, errno, "catalog '%s': '%s' may not be written, so nothing can be pushed",
-                                 catalog->path, path);
-    return 0;
+    git_repository *there = NULL;
+    int status = 0;
+    if (git_repository_open_ext(&there, path, GIT_REPOSITORY_OPEN_NO_SEARCH, NULL) < 0)
+        return 0;
+    snprintf(objects, sizeof(objects), "%sobjects", git_repository_path(there));
+    if (!git_repository_is_bare(there))
+        status = shard__fail(SHARD_EIO, "catalog '%s': '%s' has a work tree, expected a bare repository", catalog->path,
+                             path);
+    else if (access(objects, W_OK) < 0)
+        status = shard__fail_errno(SHARD_EIO, errno, "catalog '%s': '%s' may not be written, so nothing can be pushed",
+                                   catalog->path, path);
+    git_repository_free(there);
+    return status;
 }
 
 static int connect_for(shard_catalog *catalog, git_remote *remote, git_direction direction)
