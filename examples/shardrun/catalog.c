@@ -46,8 +46,9 @@ int catalog_try(struct catalog *catalog, shard_context *context, const struct ru
                                                 .path = path,
                                                 .url = url,
                                                 .branch = branch,
-                                                .ssh_key_file = options->catalog_key,
-                                                .https_token_file = options->catalog_token,
+                                                .ssh_key_file = options->catalog_access.key,
+                                                .https_token_file = options->catalog_access.token,
+                                                .https_ca_file = options->catalog_access.authorities,
                                                 .sync_seconds = options->catalog_seconds};
     int status = shard_catalog_open(context, &config, &catalog->handle);
     free(path);
@@ -60,6 +61,37 @@ int catalog_open(struct catalog *catalog, shard_context *context, const struct r
     return options->catalog != NULL && catalog_try(catalog, context, options, state) < 0
                ? cli_library_error(options->catalog)
                : CLI_DONE;
+}
+
+const char *catalog_fix(const char *message)
+{
+    static const char *const fixes[][2] = {
+        {"another key", "ask who runs the host whether its key changed; if so, ssh-keygen -R HOST, and ssh HOST once"},
+        {"no key of host", "look at the host's key, and take it with: ssh HOST"},
+        {"known hosts", "look at the host's key, and take it with: ssh HOST"},
+        {"certificate", "name its authority with --catalog-ca, or correct the host's name"},
+        {"credentials", "name a key with --catalog-key (or ssh-add one), a token with --catalog-token"},
+        {"shallow", "git fetch --unshallow in that repository"},
+        {"has a work tree", "name a bare repository: git clone --bare makes one"},
+        {"may not be written", "have whoever owns it give the right to push"},
+        {"pushed to", "have whoever owns it give the right to push"},
+        {"cannot push", "have whoever owns it give the right to push"},
+        {"refused branch", "ask whoever owns it what its hooks let pass"},
+        {"was silent", "see that the server is well: git ls-remote URL"},
+        {"bare repository", "move away what is there; it is made anew from the remote"},
+        {"cannot be reached", "see that the URL is right and the server runs: git ls-remote URL"},
+    };
+    for (size_t i = 0; i < sizeof fixes / sizeof fixes[0]; i++)
+        if (strstr(message, fixes[i][0]) != NULL)
+            return fixes[i][1];
+    return "see git fsck in that repository";
+}
+
+void catalog_warn(const char *what)
+{
+    struct shard_error error = {.struct_size = sizeof error};
+    shard_error_copy(&error);
+    cli_warning("%s: %s; to do: %s", what, error.message, catalog_fix(error.message));
 }
 
 static void keep_commit(struct run_options *options, const char *commit)
@@ -79,7 +111,7 @@ int catalog_load(struct catalog *catalog, shard_context *context, struct run_opt
         return cli_error(CLI_USAGE, "%s needs --catalog URL, which says where the catalog is", options->file);
     /* Work goes on with what is here when the remote is not to be had. */
     if (shard_catalog_sync(catalog->handle) < 0)
-        cli_warning("the catalog was not brought up to date: its remote is not to be had");
+        catalog_warn("the catalog was not brought up to date");
     int status = shard_catalog_load(catalog->handle, &request, &report, ret_workflow);
     if (status < 0) {
         int code = cli_library_error(options->catalog);
@@ -292,8 +324,7 @@ void catalog_close(struct catalog *catalog)
     if (catalog->handle == NULL)
         return;
     if (shard_catalog_sync(catalog->handle) < 0)
-        cli_warning("the catalog was not pushed: its remote is not to be had; what was decided is kept here, and goes "
-                    "there with the next run");
+        catalog_warn("the catalog was not pushed, and what was decided is kept here until the next run");
     shard_catalog_close(catalog->handle);
     catalog->handle = NULL;
 }

@@ -34,6 +34,12 @@ bool catalog_is_source(const char *file);
 int catalog_open(struct catalog *catalog, shard_context *context, const struct run_options *options, const char *state);
 int catalog_try(struct catalog *catalog, shard_context *context, const struct run_options *options, const char *state);
 
+/* What to do about a failure of the catalog, told by words of its message. */
+const char *catalog_fix(const char *message);
+
+/* Warns of what the last call failed with, and says what to do. */
+void catalog_warn(const char *what);
+
 /* Loads the workflow of FILE's revision. Returns 0 or an exit code, told; sets options->catalog_commit. */
 int catalog_load(struct catalog *catalog, shard_context *context, struct run_options *options,
                  shard_workflow **ret_workflow);

@@ -19,15 +19,13 @@ struct doctor_options {
     struct run_options catalog; /* only what names and opens a catalog */
 };
 
-enum { OPTION_STORE = 256, OPTION_RUNTIME, OPTION_EXECUTOR, OPTION_CATALOG, OPTION_CATALOG_KEY, OPTION_CATALOG_TOKEN };
+enum { OPTION_STORE = 256, OPTION_RUNTIME, OPTION_EXECUTOR, OPTION_CATALOG };
 
 static const struct argp_option options[] = {
     {"store", OPTION_STORE, "PATH|URL", 0, "default " PLACE_DEFAULT_STORE, 0},
     {"runtime", OPTION_RUNTIME, "crun|runc|PATH", 0, "the OCI runtime to try (default: the first that works)", 0},
     {"executor", OPTION_EXECUTOR, "container|process", 0, "what runs will use (default container)", 0},
     {"catalog", OPTION_CATALOG, "URL[#BRANCH]", 0, "a catalog to check, too", 0},
-    {"catalog-key", OPTION_CATALOG_KEY, "FILE", 0, "private key for ssh (default: the agent's keys)", 0},
-    {"catalog-token", OPTION_CATALOG_TOKEN, "FILE", 0, "its first line is the password for https", 0},
     {"json", 'j', NULL, 0, "print one JSON object a line for each check", 0},
     {0}};
 
@@ -35,6 +33,9 @@ static error_t parse(int key, char *argument, struct argp_state *state)
 {
     struct doctor_options *doctor = state->input;
     switch (key) {
+    case ARGP_KEY_INIT:
+        state->child_inputs[0] = &doctor->catalog.catalog_access;
+        return 0;
     case OPTION_STORE:
         doctor->store = argument;
         return 0;
@@ -48,12 +49,6 @@ static error_t parse(int key, char *argument, struct argp_state *state)
         return 0;
     case OPTION_CATALOG:
         doctor->catalog.catalog = argument;
-        return 0;
-    case OPTION_CATALOG_KEY:
-        doctor->catalog.catalog_key = argument;
-        return 0;
-    case OPTION_CATALOG_TOKEN:
-        doctor->catalog.catalog_token = argument;
         return 0;
     case 'j':
         doctor->json = true;
@@ -151,8 +146,10 @@ static void check_store(struct doctor *doctor, const struct place *place)
 
 int cmd_doctor(int argc, char **argv)
 {
+    static const struct argp_child children[] = {{.argp = &catalog_access_argp}, {0}};
     static const struct argp argp = {
         .options = options,
+        .children = children,
         .parser = parse,
         .doc = "Checks the store, a catalog, the OCI runtime, control groups, user namespaces, the "
                "clock and the disk, and says for each what to do about it. Ends with 3 "

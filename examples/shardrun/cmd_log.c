@@ -26,14 +26,12 @@ struct log_options {
     bool json;
 };
 
-enum { OPTION_STORE = 256, OPTION_RUN, OPTION_CATALOG, OPTION_CATALOG_KEY, OPTION_CATALOG_TOKEN };
+enum { OPTION_STORE = 256, OPTION_RUN, OPTION_CATALOG };
 
 static const struct argp_option options[] = {
     {"store", OPTION_STORE, "PATH|URL", 0, "default " PLACE_DEFAULT_STORE, 0},
     {"run", OPTION_RUN, "RUN", 0, "only this run (default: all that have the task)", 0},
     {"catalog", OPTION_CATALOG, "URL[#BRANCH]", 0, "tell its commits that touched the task, too", 0},
-    {"catalog-key", OPTION_CATALOG_KEY, "FILE", 0, "private key for ssh (default: the agent's keys)", 0},
-    {"catalog-token", OPTION_CATALOG_TOKEN, "FILE", 0, "its first line is the password for https", 0},
     {"json", 'j', NULL, 0, "print one JSON object a line for each record and commit", 0},
     {0}};
 
@@ -41,6 +39,9 @@ static error_t parse(int key, char *argument, struct argp_state *state)
 {
     struct log_options *log = state->input;
     switch (key) {
+    case ARGP_KEY_INIT:
+        state->child_inputs[0] = &log->catalog.catalog_access;
+        return 0;
     case OPTION_STORE:
         log->store = argument;
         return 0;
@@ -49,12 +50,6 @@ static error_t parse(int key, char *argument, struct argp_state *state)
         return 0;
     case OPTION_CATALOG:
         log->catalog.catalog = argument;
-        return 0;
-    case OPTION_CATALOG_KEY:
-        log->catalog.catalog_key = argument;
-        return 0;
-    case OPTION_CATALOG_TOKEN:
-        log->catalog.catalog_token = argument;
         return 0;
     case 'j':
         log->json = true;
@@ -241,7 +236,7 @@ static int log_catalog(const struct store_reader *reader, const struct log_optio
     if (code != CLI_DONE)
         return code;
     if (shard_catalog_sync(catalog.handle) < 0)
-        cli_warning("the catalog was not brought up to date: its remote is not to be had");
+        catalog_warn("the catalog was not brought up to date");
     json_t *commits = json_array();
     if (shard_catalog_history(catalog.handle, log->task, keep_commit, commits) < 0)
         code = cli_library_error(log->catalog.catalog);
@@ -258,8 +253,10 @@ static int log_catalog(const struct store_reader *reader, const struct log_optio
 
 int cmd_log(int argc, char **argv)
 {
+    static const struct argp_child children[] = {{.argp = &catalog_access_argp}, {0}};
     static const struct argp argp = {
         .options = options,
+        .children = children,
         .parser = parse,
         .args_doc = "TASK",
         .doc = "Tells all that happened to a task and its parts, in every run of the store "

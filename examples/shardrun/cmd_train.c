@@ -12,7 +12,7 @@
 #include "files.h"
 #include "table_file.h"
 
-enum { KEY_CANDIDATE = 0x200, KEY_STORE, KEY_CATALOG, KEY_CATALOG_KEY, KEY_CATALOG_TOKEN };
+enum { KEY_CANDIDATE = 0x200, KEY_STORE, KEY_CATALOG };
 
 struct train_options {
     struct table_options table;
@@ -27,8 +27,6 @@ static const struct argp_option options[] = {
     {"store", KEY_STORE, "PATH", 0, "the attempts that a store keeps, instead of TABLE", 0},
     {"output", 'o', "MODEL", 0, "the file to write (needed)", 0},
     {"catalog", KEY_CATALOG, "URL[#BRANCH]", 0, "keep the model there, too, for runs with that catalog", 0},
-    {"catalog-key", KEY_CATALOG_KEY, "FILE", 0, "private key for ssh (default: the agent's keys)", 0},
-    {"catalog-token", KEY_CATALOG_TOKEN, "FILE", 0, "its first line is the password for https", 0},
     {"candidate", KEY_CANDIDATE, "NAME", 0, "train this candidate instead of choosing", 0},
     {0}};
 
@@ -38,6 +36,7 @@ static error_t parse(int key, char *argument, struct argp_state *state)
     switch (key) {
     case ARGP_KEY_INIT:
         state->child_inputs[0] = &train->table;
+        state->child_inputs[1] = &train->catalog.catalog_access;
         return 0;
     case 'o':
         train->output = argument;
@@ -47,12 +46,6 @@ static error_t parse(int key, char *argument, struct argp_state *state)
         return 0;
     case KEY_CATALOG:
         train->catalog.catalog = argument;
-        return 0;
-    case KEY_CATALOG_KEY:
-        train->catalog.catalog_key = argument;
-        return 0;
-    case KEY_CATALOG_TOKEN:
-        train->catalog.catalog_token = argument;
         return 0;
     case KEY_STORE:
         train->store = argument;
@@ -131,7 +124,7 @@ static int train_and_keep(shard_context *context, const struct train_options *tr
 
 int cmd_train(int argc, char **argv)
 {
-    static const struct argp_child children[] = {{&table_argp, 0, NULL, 0}, {0}};
+    static const struct argp_child children[] = {{.argp = &table_argp}, {.argp = &catalog_access_argp}, {0}};
     static const struct argp argp = {
         .options = options,
         .parser = parse,

@@ -9,32 +9,11 @@
 #include "doctor.h"
 #include "need.h"
 
-/* What to do about a refusal, told by words of its message. */
-static const char *fix_of(const char *message)
-{
-    static const char *const fixes[][2] = {
-        {"another key", "ask who runs the host whether its key changed; if so, ssh-keygen -R HOST, and ssh HOST once"},
-        {"no key of host", "look at the host's key, and take it with: ssh HOST"},
-        {"known hosts", "look at the host's key, and take it with: ssh HOST"},
-        {"certificate", "have the server's authority among those of the system, or correct the host's name"},
-        {"credentials", "name a key with --catalog-key (or ssh-add one), a token with --catalog-token"},
-        {"shallow", "git fetch --unshallow in that repository"},
-        {"may not be written", "have whoever owns it give the right to push"},
-        {"pushed to", "have whoever owns it give the right to push"},
-        {"bare repository", "move away what is there; it is made anew from the remote"},
-        {"cannot be reached", "see that the URL is right and the server runs: git ls-remote URL"},
-    };
-    for (size_t i = 0; i < sizeof fixes / sizeof fixes[0]; i++)
-        if (strstr(message, fixes[i][0]) != NULL)
-            return fixes[i][1];
-    return "see git fsck in that repository";
-}
-
 static void tell_error(struct doctor *doctor)
 {
     struct shard_error error = {.struct_size = sizeof error};
     shard_error_copy(&error);
-    doctor_tell(doctor, "catalog", FINDING_FAILED, error.message, fix_of(error.message));
+    doctor_tell(doctor, "catalog", FINDING_FAILED, error.message, catalog_fix(error.message));
 }
 
 /* Every file of the branch is read, and the hashes of what is read are checked. */

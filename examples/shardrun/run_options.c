@@ -34,8 +34,6 @@ enum {
     OPTION_JSON,
     OPTION_WAIT,
     OPTION_CATALOG,
-    OPTION_CATALOG_KEY,
-    OPTION_CATALOG_TOKEN,
     OPTION_CATALOG_INTERVAL
 };
 
@@ -75,8 +73,6 @@ static const struct argp_option option_table[] = {
      "Git repository that the workflow is published to, or with FILE catalog:[REVISION] comes from, and decisions with "
      "it",
      0},
-    {"catalog-key", OPTION_CATALOG_KEY, "FILE", 0, "private key for ssh (default: the agent's keys)", 0},
-    {"catalog-token", OPTION_CATALOG_TOKEN, "FILE", 0, "its first line is the password for https", 0},
     {"catalog-interval", OPTION_CATALOG_INTERVAL, "SECONDS", 0, "between looks at its remote (default 30)", 0},
     {"run", OPTION_RUN, "NAME", 0, "name of the run; default: the workflow's and a suffix", 0},
     {"lease", OPTION_LEASE, "SECONDS", 0, "how long a run is held without a sign of life (default 15)", 0},
@@ -197,12 +193,6 @@ static error_t parse_texts(int key, char *argument, struct argp_state *state, st
     case OPTION_CATALOG:
         replace(&options->catalog, argument);
         return 0;
-    case OPTION_CATALOG_KEY:
-        replace(&options->catalog_key, argument);
-        return 0;
-    case OPTION_CATALOG_TOKEN:
-        replace(&options->catalog_token, argument);
-        return 0;
     case OPTION_REPORT:
         free(options->report);
         options->report = path_absolute(argument);
@@ -267,6 +257,7 @@ static error_t parse_one(int key, char *argument, struct argp_state *state)
         return 0;
     case ARGP_KEY_INIT:
         state->child_inputs[0] = &options->keep;
+        state->child_inputs[1] = &options->catalog_access;
         return 0;
     case ARGP_KEY_ARG:
         return parse_argument(argument, state, parse);
@@ -281,7 +272,7 @@ static error_t parse_one(int key, char *argument, struct argp_state *state)
 
 void run_options_parse(struct run_options *options, bool resume, int argc, char **argv)
 {
-    static const struct argp_child children[] = {{.argp = &keep_argp}, {0}};
+    static const struct argp_child children[] = {{.argp = &keep_argp}, {.argp = &catalog_access_argp}, {0}};
     static const struct argp run = {
         .options = option_table,
         .children = children,
@@ -326,8 +317,6 @@ void run_options_clear(struct run_options *options)
     free(options->report);
     free(options->catalog);
     free(options->catalog_commit);
-    free(options->catalog_key);
-    free(options->catalog_token);
     strings_clear(&options->mounts);
     *options = (struct run_options){0};
 }

@@ -12,6 +12,7 @@
 
 #include <shard/record.h>
 
+#include "catalog_access.h"
 #include "cli.h"
 #include "hosts.h"
 #include "keep.h"
@@ -25,8 +26,7 @@ struct run_options {
     bool quiet;
     bool verbose;
     char *store;
-    char *catalog_key; /* not kept: files of this machine that open the catalog's remote; NULL: none */
-    char *catalog_token;
+    struct catalog_access catalog_access;
     bool wait; /* stand by while another process holds the run */
 
     /* What to run. */

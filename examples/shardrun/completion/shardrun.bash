@@ -41,7 +41,7 @@ _shardrun()
     --group) words='auto always never' ;;
     --candidate) words='prior linear trees prior_trees prior_linear linear_trees prior_linear_trees all' ;;
     --retries) words='task_error= out_of_memory= out_of_disk= timeout= host_lost= preempted= launch_error= stage_error=' ;;
-    --hosts | -H | --rootfs | --inputs | --mount | --store | --catalog-key | --catalog-token | --report | --output | -o | --plots)
+    --hosts | -H | --rootfs | --inputs | --mount | --store | --catalog-key | --catalog-token | --catalog-ca | --report | --output | -o | --plots)
         COMPREPLY=($(compgen -f -- "$word"))
         return
         ;;
