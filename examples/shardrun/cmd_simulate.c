@@ -223,8 +223,8 @@ static int learn(struct simulate *simulate)
     bool is_asked = false;
     for (int i = 0; i < simulate->policy_count; i++)
         is_asked = is_asked || strcmp(simulate->policies[i], "adaptive:learned") == 0;
-    int code = is_asked ? simulate_learn(simulate, &simulate->forest) : CLI_DONE;
-    if (is_asked && code == CLI_DONE && simulate->forest == NULL)
+    int code = is_asked ? simulate_learn(simulate, &simulate->learned) : CLI_DONE;
+    if (is_asked && code == CLI_DONE && simulate->learned.failure == NULL)
         cli_warning("too little failed to learn from, or this build has no XGBoost: adaptive:learned goes by the "
                     "prior");
     return code;
@@ -279,7 +279,8 @@ static void clear(struct simulate_options *all)
     }
     for (int i = 0; i < simulate->policy_count; i++)
         free(simulate->policies[i]);
-    shard_forest_free(simulate->forest);
+    shard_forest_free(simulate->learned.failure);
+    shard_forest_free(simulate->learned.seconds);
     free(simulate->workflows);
     free(simulate->policies);
     free(all->files);

@@ -19,6 +19,12 @@ struct simulated {
 
 struct learning;
 
+/* What adaptive:learned goes by. */
+struct learned {
+    shard_forest *failure; /* NULL: nothing could be learnt */
+    shard_forest *seconds; /* NULL: the prior's are as good */
+};
+
 struct simulate {
     shard_context *context;
     shard_scenario *scenario;
@@ -28,7 +34,7 @@ struct simulate {
     long first_seed, last_seed;
     char **policies;
     int policy_count;
-    shard_forest *forest; /* of adaptive:learned */
+    struct learned learned;
     struct shard_adaptive_config adaptive;
     struct simulated *workflows;
     int workflow_count;

@@ -13,6 +13,8 @@
 #include "simulate_learn.h"
 #include "table_file.h"
 
+enum { MOST_CELLS = 1 << 28 }; /* so that no row is thinned out */
+
 static int column_count(void)
 {
     return shard_history_schema()->feature_count;
@@ -104,7 +106,8 @@ void learning_placed(struct learning *learning, const shard_view *view, shard_ta
     learning->starts[before] = seconds_of(learning, view);
 }
 
-/* Whether an attempt took far longer than was to be expected: as bad as one that failed in the middle. */
+/* Whether an attempt took far longer than was to be expected: as bad as one that failed in the middle. The trees of
+   seconds know it, too; but without it more attempts have to be overtaken: a fifth more is wasted. */
 static bool is_late(const struct learning *learning, int row)
 {
     const float *values = learning->values + (size_t)row * (size_t)column_count();
@@ -145,17 +148,22 @@ void learning_end(struct learning *learning)
 
 /* ---- training ---- */
 
-/* Rows that have a label, without keys: a column that is always missing is never split on. */
+/* Without keys: a column that is always missing is never split on. */
+static void copy_row(const struct learning *learning, int at, float *ret)
+{
+    const float *values = learning->values + (size_t)at * (size_t)column_count();
+    for (int i = 0; i < column_count(); i++)
+        ret[i] = is_value(i) && isfinite(values[i]) ? values[i] : NAN;
+}
+
+/* Rows that have a label. */
 static int labelled_rows(const struct learning *learning, float *ret_values, float *ret_labels)
 {
-    int columns = column_count(), count = 0;
+    int count = 0;
     for (int row = 0; row < learning->rows; row++) {
         if (learning->labels[row] < 0)
             continue;
-        const float *values = learning->values + (size_t)row * (size_t)columns;
-        float *ours = ret_values + (size_t)count * (size_t)columns;
-        for (int i = 0; i < columns; i++)
-            ours[i] = is_value(i) && isfinite(values[i]) ? values[i] : NAN;
+        copy_row(learning, row, ret_values + (size_t)count * (size_t)column_count());
         ret_labels[count++] = learning->labels[row];
     }
     return count;
@@ -173,7 +181,36 @@ static int grow_forest(shard_context *context, struct shard_trees_handle trees, 
     return status < 0 ? cli_library_error("adaptive:learned") : CLI_DONE;
 }
 
-int learning_train(shard_context *context, const struct learning *learning, shard_forest **ret_forest)
+/* All rows, for those who look at when attempts started and ended. */
+static int fill_table(const struct learning *learning, const char *const *names, shard_table *table)
+{
+    int columns = column_count();
+    float *row = need_zeroed((size_t)columns, sizeof *row);
+    int status = shard_table_columns(table, names, columns);
+    for (int at = 0; at < learning->rows && status == 0; at++) {
+        copy_row(learning, at, row);
+        status = shard_table_add(table, learning->starts[at], learning->ends[at], learning->labels[at], row);
+    }
+    free(row);
+    return status;
+}
+
+static int train_seconds(shard_context *context, const struct learning *learning, const char *const *names,
+                         struct shard_trees_handle trees, shard_forest **ret_seconds)
+{
+    struct shard_table_config config = {.struct_size = sizeof config, .max_cells = MOST_CELLS};
+    struct shard_train_config train = {.struct_size = sizeof train, .trees = trees};
+    shard_table *table = NULL;
+    int status = shard_table_new(context, &config, &table);
+    if (status == 0)
+        status = fill_table(learning, names, table);
+    if (status == 0)
+        status = shard_train_seconds(context, table, &train, ret_seconds);
+    shard_table_free(table);
+    return status < 0 ? cli_library_error("adaptive:learned") : CLI_DONE;
+}
+
+int learning_train(shard_context *context, const struct learning *learning, struct learned *ret_learned)
 {
     int columns = column_count(), failed = 0;
     float *values = need_zeroed((size_t)learning->rows + 1, (size_t)columns * sizeof *values);
@@ -196,10 +233,12 @@ int learning_train(shard_context *context, const struct learning *learning, shar
                                   .min_child_weight = 10,
                                   .row_share = 0.8,
                                   .column_share = 0.6};
-    *ret_forest = NULL;
+    *ret_learned = (struct learned){0};
     struct shard_trees_handle trees = table_trees(context);
     if (trees.port != NULL && failed >= 20 && count - failed >= 100)
-        code = grow_forest(context, trees, &job, ret_forest);
+        code = grow_forest(context, trees, &job, &ret_learned->failure);
+    if (ret_learned->failure != NULL && code == CLI_DONE)
+        code = train_seconds(context, learning, names, trees, &ret_learned->seconds);
     table_trees_end(trees);
     free(values);
     free(labels);
@@ -209,7 +248,7 @@ int learning_train(shard_context *context, const struct learning *learning, shar
 
 /* Hosts are met by a policy that shuns those that seem sick, and by one that does not: what a model has never seen it
    cannot tell. */
-int simulate_learn(const struct simulate *simulate, shard_forest **ret_forest)
+int simulate_learn(const struct simulate *simulate, struct learned *ret_learned)
 {
     static const char *const teachers[] = {"adaptive:prior", "random_retry"};
     enum { TEACHERS = sizeof teachers / sizeof *teachers, RUNS = 2 * TEACHERS };
@@ -235,7 +274,7 @@ int simulate_learn(const struct simulate *simulate, shard_forest **ret_forest)
         simulate_policy_end(&policy);
     }
     if (code == CLI_DONE)
-        code = learning_train(simulate->context, &learning, ret_forest);
+        code = learning_train(simulate->context, &learning, ret_learned);
     learning_end(&learning);
     return code;
 }

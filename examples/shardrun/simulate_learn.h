@@ -30,11 +30,12 @@ void learning_next_run(struct learning *learning);
 /* What the policy's port sees: a task was placed on a host, an attempt has ended. */
 void learning_placed(struct learning *learning, const shard_view *view, shard_task_id task, shard_host_id host);
 void learning_ended(struct learning *learning, const shard_view *view, shard_task_id task, enum shard_outcome outcome);
-/* Trains 300 trees on the rows; NULL where nothing, or everything, failed, or without XGBoost. An exit code. */
-int learning_train(shard_context *context, const struct learning *learning, shard_forest **ret_forest);
+/* Trains 300 trees of failure on the rows, and trees of seconds; none where nothing, or everything, failed, or without
+   XGBoost. An exit code. */
+int learning_train(shard_context *context, const struct learning *learning, struct learned *ret_learned);
 void learning_end(struct learning *learning);
 
 /* Simulates each workflow with seeds that are not scored, and trains on that. An exit code. */
-int simulate_learn(const struct simulate *simulate, shard_forest **ret_forest);
+int simulate_learn(const struct simulate *simulate, struct learned *ret_learned);
 
 #endif

@@ -167,8 +167,11 @@ static int use_prior(const struct simulate *simulate, struct simulate_policy *po
 
 static int use_forest(const struct simulate *simulate, struct simulate_policy *policy)
 {
-    struct shard_forest_predictor_config config = {
-        .struct_size = sizeof config, .failure = simulate->forest, .schema = shard_history_schema()};
+    struct shard_forest_predictor_config config = {.struct_size = sizeof config,
+                                                   .failure = simulate->learned.failure,
+                                                   .seconds = simulate->learned.seconds,
+                                                   .seconds_are_ratios = simulate->learned.seconds != NULL,
+                                                   .schema = shard_history_schema()};
     if (shard_forest_predictor(simulate->context, &config, &policy->predictor) < 0)
         return cli_library_error("adaptive:learned");
     policy->engine.predictor = policy->predictor;
@@ -185,7 +188,8 @@ int simulate_policy_make(const struct simulate *simulate, const char *name, stru
         if (strcmp(by, "oracle") == 0)
             ret_policy->oracle = true;
         else if (strcmp(by, "learned") == 0)
-            code = simulate->forest == NULL ? use_prior(simulate, ret_policy) : use_forest(simulate, ret_policy);
+            code =
+                simulate->learned.failure == NULL ? use_prior(simulate, ret_policy) : use_forest(simulate, ret_policy);
         else if (strcmp(by, "prior") == 0)
             code = use_prior(simulate, ret_policy);
         else

@@ -193,6 +193,8 @@ struct shard_forest_predictor_config {
     const struct shard_schema *schema; /* needed; copied. Models that name their features must name these */
     double slope;                      /* calibration: p_fail = 1 / (1 + exp(-(slope * margin + offset))); 0: 1 */
     double offset;
+    int32_t seconds_are_ratios; /* non-zero: `seconds` tells how many times the usual an attempt takes, as the trees of
+                                   shard_train_seconds() do */
 };
 
 /**

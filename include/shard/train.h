@@ -13,6 +13,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include <shard/forest.h>
 #include <shard/predictor.h>
 
 SHARD_BEGIN
@@ -140,7 +141,7 @@ struct shard_trees_job {
     const int8_t *monotone;   /* of each column -1, 0 or 1; NULL: none */
     const char *const *names; /* of the columns; NULL: none */
     int64_t hold_out;         /* the last so many rows are not trained on but say when to stop; 0: none */
-    int32_t patience;         /* rounds without a better log loss there; 0: 20 */
+    int32_t patience;         /* rounds without a better loss there; 0: 20 */
     int32_t rounds;           /* at most */
     int32_t depth;            /* of a tree; 0: bounded by leaves alone */
     int32_t leaves;           /* of a tree; 0: bounded by depth alone */
@@ -152,6 +153,8 @@ struct shard_trees_job {
     uint32_t seed;
     const void *continue_from; /* a model to go on with (its bytes, which have been checked); NULL: begin */
     size_t continue_bytes;
+    const float *uppers; /* NULL: labels are 0 or 1. Else times are learnt, by how far their logarithms are out: each is
+                            its label if its upper is the same, and longer than that if its upper is infinite */
 };
 
 /** The port for training trees. Functions return 0 or a negative code. */
@@ -211,6 +214,20 @@ SHARD_API int shard_train(shard_context *context, const shard_table *table, cons
                           shard_model **ret_model);
 
 /**
+ * Trains trees that tell how many times the usual seconds an attempt takes, for shard_forest_predictor(); shard_train()
+ * does it, too. Usual is what the columns `task_expected_seconds`, `kind_seconds`, `kind_seconds_ratio`, `host_speed`,
+ * `host_seconds_ratio` and `host_evidence` of shard/history.h say; a table without the first two teaches nothing.
+ *
+ * Attempts that failed or were stopped are known to have taken longer. Trees are kept only if they foresaw the most
+ * recent rows better than the prior did.
+ *
+ * Returns 0 and the trees, which shard_forest_free() ends; or NULL: the prior's seconds are as good.
+ * Errors: SHARD_EINVAL (no rows), SHARD_EVERSION, SHARD_ENOMEM, and what the port of trees fails with.
+ */
+SHARD_API int shard_train_seconds(shard_context *context, const shard_table *table,
+                                  const struct shard_train_config *config, shard_forest **ret_forest);
+
+/**
  * Ends a model. NULL is fine.
  */
 SHARD_API void shard_model_free(shard_model *model);
@@ -224,6 +241,10 @@ struct shard_model_info {
     int64_t train_rows;
     double base_rate;
     int32_t member_count; /* models whose margins are averaged */
+    int32_t has_seconds;  /* trees forecast seconds, too; 0: the prior's are as good */
+    int64_t later_rows;   /* on which that was found out; 0: they were too few */
+    double seconds_error; /* of trees there: mean distance of the logarithm from that of what attempts took */
+    double prior_seconds_error;
 };
 
 /**
@@ -243,8 +264,8 @@ SHARD_API int shard_model_describe(const shard_model *model, struct shard_model_
 SHARD_API int shard_model_text(shard_context *context, const shard_model *model, char **ret_text);
 
 /**
- * Makes a predictor of a model, which must outlive it. It answers with p_fail, and says why;
- * seconds and evidence are NaN. One thread at a time.
+ * Makes a predictor of a model, which must outlive it. It answers with p_fail, and says why; with seconds if it has
+ * trees for them; evidence is NaN. One thread at a time.
  *
  * Returns 0. End it with `handle.port->destroy(handle.self)`.
  * Errors: SHARD_ENOMEM.

@@ -55,8 +55,9 @@ static void gather(const shard_champion *champion, const float *row, float *ret)
         ret[j] = row[champion->places[j]];
 }
 
-/* The model's p_fail of rows. */
-static int ask_model(shard_champion *champion, const struct shard_matrix *rows, int64_t stride, double *ret_p_fail)
+/* What the model knows of rows; the rest is left as it was. */
+static int ask_model(shard_champion *champion, const struct shard_matrix *rows, int64_t stride,
+                     const struct shard_forecasts *ret)
 {
     size_t columns = (size_t)champion->columns;
     if (shard__grow(champion->context, &champion->dense, &champion->dense_floats, (size_t)rows->rows * columns,
@@ -65,8 +66,7 @@ static int ask_model(shard_champion *champion, const struct shard_matrix *rows, 
     for (int64_t i = 0; i < rows->rows; i++)
         gather(champion, rows->values + i * stride, champion->dense + (size_t)i * columns);
     struct shard_matrix dense = {.values = champion->dense, .rows = rows->rows};
-    struct shard_forecasts ret = {.p_fail = ret_p_fail};
-    return champion->asked.port->predict(champion->asked.self, &dense, champion->columns, &ret);
+    return champion->asked.port->predict(champion->asked.self, &dense, champion->columns, ret);
 }
 
 static const struct shard_schema *get_schema(void *self)
@@ -79,9 +79,7 @@ static int predict(void *self, const struct shard_matrix *rows, int32_t columns,
     shard_champion *champion = self;
     int64_t stride = rows->stride != 0 ? rows->stride : columns;
     int status = champion->prior.port->predict(champion->prior.self, rows, columns, ret);
-    if (status < 0 || ret->p_fail == NULL || !is_in_use(champion))
-        return status;
-    return ask_model(champion, rows, stride, ret->p_fail);
+    return status < 0 || !is_in_use(champion) ? status : ask_model(champion, rows, stride, ret);
 }
 
 static int contributions(void *self, const float *row, int32_t columns, double *ret_contributions)
@@ -170,11 +168,11 @@ static void watch_model(shard_champion *champion, const struct shard_observation
 {
     double p[2] = {NAN, NAN};
     struct shard_matrix row = {.values = observation->row, .rows = 1};
-    struct shard_forecasts ret = {.p_fail = &p[1]};
+    struct shard_forecasts ret = {.p_fail = &p[1]}, of_model = {.p_fail = &p[0]};
     int32_t columns = champion->schema->feature_count;
     /* Without memory this attempt does not count. */
     if (champion->prior.port->predict(champion->prior.self, &row, columns, &ret) < 0 ||
-        ask_model(champion, &row, columns, &p[0]) < 0 || isnan(p[0]) || isnan(p[1]))
+        ask_model(champion, &row, columns, &of_model) < 0 || isnan(p[0]) || isnan(p[1]))
         return;
     add(&champion->watch, p, observation->failed);
     judge(champion);

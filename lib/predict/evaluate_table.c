@@ -34,11 +34,7 @@ static int check(const shard_table *table, const struct shard_evaluate_config *c
         return shard__fail(SHARD_EINVAL, "split is %g, a share between 0 and 1 was expected", config->split);
     if (config->blocks < 1 || config->blocks > 10000)
         return shard__fail(SHARD_EINVAL, "blocks is %d, 1 to 10000 was expected", (int)config->blocks);
-    if (!table->has_label || !table->has_time || !table->has_end)
-        return shard__fail(SHARD_EINVAL, "the table has no labels and times to evaluate by");
-    if (table->rows == 0)
-        return shard__fail(SHARD_EINVAL, "the table has no rows");
-    return 0;
+    return shard__table_check(table);
 }
 
 static int make_room(const shard_table *table, shard_evaluation *evaluation)

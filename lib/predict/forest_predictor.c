@@ -6,6 +6,7 @@
 
 #include "base/error.h"
 #include "forest.h"
+#include "usual.h"
 
 struct forest_predictor {
     const shard_context *context;
@@ -19,12 +20,16 @@ struct forest_predictor {
     int32_t group_begin[4];
     double slope;
     double offset;
+    int seconds_are_ratios;
+    struct shard__usual usual[2]; /* in rows of a group, and in rows of all columns */
 };
 
 /* One side of pairs, for each forest. */
 struct side {
+    enum shard_feature_group group;
     shard_forest_block *failure;
     shard_forest_block *seconds;
+    double *usual; /* what each row says of the usual seconds; NULL: nobody asks */
 };
 
 static const struct shard_schema *get_schema(void *self)
@@ -47,6 +52,16 @@ static void to_seconds(const struct forest_predictor *predictor, float *margins,
         seconds[i] = margins[i] >= 0 ? (double)fminf(margins[i], 3.4e38f) : 0;
 }
 
+/* Of ratios: times the usual seconds of each row. */
+static void times_usual(const struct forest_predictor *predictor, const struct shard_matrix *rows, double *seconds)
+{
+    const struct shard__usual *usual = &predictor->usual[1];
+    for (int64_t i = 0; predictor->seconds_are_ratios && i < rows->rows; i++) {
+        const float *row = rows->values + i * rows->stride;
+        seconds[i] *= shard__usual_of_task(usual, row) * shard__usual_of_host(usual, row);
+    }
+}
+
 static void not_known(double *values, int64_t count)
 {
     for (int64_t i = 0; values != NULL && i < count; i++)
@@ -67,8 +82,10 @@ static int predict(void *self, const struct shard_matrix *rows, int32_t columns,
             to_probabilities(predictor, margins, count, ret->p_fail + first);
         if (status < 0 || ret->seconds == NULL || predictor->seconds == NULL)
             continue;
-        if ((status = shard_forest_margins(predictor->seconds, &part, NULL, margins)) == 0)
-            to_seconds(predictor, margins, count, ret->seconds + first);
+        if ((status = shard_forest_margins(predictor->seconds, &part, NULL, margins)) < 0)
+            break;
+        to_seconds(predictor, margins, count, ret->seconds + first);
+        times_usual(predictor, &part, ret->seconds + first);
     }
     if (predictor->seconds == NULL)
         not_known(ret->seconds, rows->rows);
@@ -82,9 +99,18 @@ static void block_free(void *self, void *block)
     struct side *side = block;
     if (side == NULL)
         return;
+    shard__release(predictor->context, side->usual, (size_t)shard__block_rows(side->failure) * sizeof(double));
     shard_forest_block_free(side->failure);
     shard_forest_block_free(side->seconds);
     shard__release(predictor->context, side, sizeof(*side));
+}
+
+static int usual_new(const struct forest_predictor *predictor, int32_t rows, struct side *side)
+{
+    side->usual = shard__zalloc(predictor->context, (size_t)rows * sizeof(double));
+    for (int32_t i = 0; side->usual != NULL && i < rows; i++)
+        side->usual[i] = side->group == SHARD_FEATURE_TASK ? (double)NAN : 1;
+    return side->usual != NULL ? 0 : SHARD_ENOMEM;
 }
 
 static int block_new(void *self, enum shard_feature_group group, int32_t rows, void **ret_block)
@@ -97,9 +123,12 @@ static int block_new(void *self, enum shard_feature_group group, int32_t rows, v
     struct side *side = shard__zalloc(predictor->context, sizeof(*side));
     if (side == NULL)
         return SHARD_ENOMEM;
+    side->group = group;
     int status = shard_forest_block_new(predictor->failure, group, columns, count, rows, &side->failure);
     if (status == 0 && predictor->seconds != NULL)
         status = shard_forest_block_new(predictor->seconds, group, columns, count, rows, &side->seconds);
+    if (status == 0 && predictor->seconds_are_ratios)
+        status = usual_new(predictor, rows, side);
     if (status < 0)
         block_free(self, side);
     else
@@ -109,15 +138,35 @@ static int block_new(void *self, enum shard_feature_group group, int32_t rows, v
 
 static int block_set(void *self, void *block, int32_t first, const struct shard_matrix *rows)
 {
+    const struct forest_predictor *predictor = self;
     const struct side *side = block;
-    (void)self;
     int status = shard_forest_block_set(side->failure, first, rows);
-    return status < 0 || side->seconds == NULL ? status : shard_forest_block_set(side->seconds, first, rows);
+    if (status == 0 && side->seconds != NULL)
+        status = shard_forest_block_set(side->seconds, first, rows);
+    if (status < 0 || side->usual == NULL)
+        return status;
+    int32_t columns = predictor->group_begin[side->group + 1] - predictor->group_begin[side->group];
+    int64_t stride = rows->stride != 0 ? rows->stride : columns;
+    for (int64_t i = 0; i < rows->rows; i++)
+        side->usual[first + i] = (side->group == SHARD_FEATURE_TASK ? shard__usual_of_task : shard__usual_of_host)(
+            predictor->usual, rows->values + i * stride);
+    return 0;
 }
 
 static int64_t pair_count(const struct shard_pairs *pairs, const struct side *tasks, const struct side *hosts)
 {
     return pairs->wanted != NULL ? pairs->count : shard__block_rows(tasks->failure) * shard__block_rows(hosts->failure);
+}
+
+static void times_usual_of_pairs(const struct side *tasks, const struct side *hosts, const struct shard_pairs *pairs,
+                                 int64_t count, double *seconds)
+{
+    int64_t host_rows = shard__block_rows(hosts->failure);
+    for (int64_t i = 0; tasks->usual != NULL && i < count; i++) {
+        const struct shard_pair *wanted = pairs->wanted != NULL ? &pairs->wanted[i] : NULL;
+        seconds[i] *= tasks->usual[wanted != NULL ? wanted->task : i / host_rows] *
+                      hosts->usual[wanted != NULL ? wanted->host : i % host_rows];
+    }
 }
 
 static int predict_pairs(void *self, const void *task_block, const void *host_block, const struct shard_pairs *pairs,
@@ -139,8 +188,10 @@ static int predict_pairs(void *self, const void *task_block, const void *host_bl
         to_probabilities(predictor, margins, count, ret->p_fail);
     if (status == 0 && ret->seconds != NULL && predictor->seconds != NULL &&
         (status = shard_forest_pair_margins(predictor->seconds, tasks->seconds, hosts->seconds, pairs, columns,
-                                            column_count, NULL, margins)) == 0)
+                                            column_count, NULL, margins)) == 0) {
         to_seconds(predictor, margins, count, ret->seconds);
+        times_usual_of_pairs(tasks, hosts, pairs, count, ret->seconds);
+    }
     if (predictor->seconds == NULL)
         not_known(ret->seconds, count);
     not_known(ret->evidence, count);
@@ -270,6 +321,8 @@ static int check_config(const struct shard_forest_predictor_config *config)
         return shard__fail(SHARD_EINVAL, "the model of failure must be binary:logistic");
     if (config->seconds != NULL && config->seconds->objective == SHARD_OBJECTIVE_BINARY_LOGISTIC)
         return shard__fail(SHARD_EINVAL, "the model of seconds is binary:logistic");
+    if (config->seconds == NULL && config->seconds_are_ratios)
+        return shard__fail(SHARD_EINVAL, "ratios of seconds were announced, but there is no model of seconds");
     if (!isfinite(config->slope) || !isfinite(config->offset) || config->slope < 0)
         return shard__fail(SHARD_EINVAL, "calibration: slope %g and offset %g", config->slope, config->offset);
     return 0;
@@ -299,6 +352,9 @@ int shard_forest_predictor(shard_context *context, const struct shard_forest_pre
     predictor->seconds = ours.seconds;
     predictor->slope = ours.slope != 0 ? ours.slope : 1;
     predictor->offset = ours.offset;
+    predictor->seconds_are_ratios = ours.seconds_are_ratios;
+    for (int is_whole = 0; is_whole < 2; is_whole++)
+        shard__usual_find(ours.schema, !is_whole, &predictor->usual[is_whole]);
     if ((status = copy_schema(predictor, ours.schema)) < 0) {
         destroy(predictor);
         return status;

@@ -14,9 +14,10 @@
 #include "base/blake2b.h"
 #include "base/bytes.h"
 #include "base/error.h"
+#include "forest.h"
 #include "train_model.h"
 
-enum { FORMAT = 1, DIGEST_LINE = 7 + 64 + 1, WORD_SIZE = 300 };
+enum { FORMAT = 2, DIGEST_LINE = 7 + 64 + 1, WORD_SIZE = 300 };
 
 static void put_number(struct shard__bytes *bytes, double value)
 {
@@ -51,6 +52,19 @@ static void put_trees(struct shard__bytes *bytes, const struct shard__member *me
     shard__bytes_text(bytes, "\n");
 }
 
+/* Since format 2. */
+static void put_seconds(struct shard__bytes *bytes, const struct shard__seconds *seconds)
+{
+    shard__bytes_printf(bytes, "seconds %lld %lld", (long long)seconds->rows, (long long)seconds->later);
+    put_number(bytes, seconds->error);
+    put_number(bytes, seconds->prior_error);
+    shard__bytes_printf(bytes, " %zu\n", seconds->size);
+    if (seconds->size > 0) {
+        shard__bytes_append(bytes, seconds->bytes, seconds->size);
+        shard__bytes_text(bytes, "\n");
+    }
+}
+
 static void digest_of(const void *bytes, size_t size, char *ret_line)
 {
     char text[SHARD__DIGEST_TEXT];
@@ -79,6 +93,7 @@ int shard_model_to_bytes(shard_context *context, const shard_model *model, void 
     for (int32_t j = 0; j < model->schema.feature_count; j++)
         shard__bytes_printf(&bytes, "column %d %zu %s\n", (int)model->bundle.columns[j].form,
                             strlen(model->features[j].name), model->features[j].name);
+    put_seconds(&bytes, &model->seconds);
     for (int m = 0; m < SHARD__MEMBER_COUNT; m++) {
         const struct shard__member *member = &model->bundle.members[m];
         if (member->is_fitted && member->forest != NULL)
@@ -296,20 +311,42 @@ static int take_logistic(struct input *input, struct shard__bundle *bundle, stru
     return status;
 }
 
-static int take_forest(struct input *input, struct shard__bundle *bundle, struct shard__member *member, size_t size)
+/* The bytes of a model of trees, and the trees. */
+static int take_forest(struct input *input, shard_context *context, int32_t columns, size_t size, void **ret_bytes,
+                       shard_forest **ret_forest)
 {
     if ((size_t)(input->end - input->at) < size)
         return refuse(input, "a whole model of trees");
-    member->bytes = shard__zalloc(bundle->context, size);
-    if (member->bytes == NULL)
+    *ret_bytes = shard__zalloc(context, size);
+    if (*ret_bytes == NULL)
         return SHARD_ENOMEM;
-    member->size = size;
-    memcpy(member->bytes, input->at, size);
+    memcpy(*ret_bytes, input->at, size);
     input->at += size;
-    struct shard_forest_options options = {.struct_size = sizeof options, .columns = member->column_count};
-    int status =
-        shard_forest_load_buffer(bundle->context, member->bytes, size, input->source, &options, &member->forest);
+    struct shard_forest_options options = {.struct_size = sizeof options, .columns = columns};
+    int status = shard_forest_load_buffer(context, *ret_bytes, size, input->source, &options, ret_forest);
     return status < 0 ? status : take_line_end(input);
+}
+
+static int take_seconds(struct input *input, shard_model *model)
+{
+    struct shard__seconds *seconds = &model->seconds;
+    int64_t size = 0;
+    if (!take_word(input, "seconds"))
+        return refuse(input, "'seconds'");
+    int status = take_int(input, 0, INT64_MAX, &seconds->rows);
+    status = status < 0 ? status : take_int(input, 0, INT64_MAX, &seconds->later);
+    status = status < 0 ? status : take_finite(input, &seconds->error);
+    status = status < 0 ? status : take_finite(input, &seconds->prior_error);
+    status = status < 0 ? status : take_int(input, 0, INT64_MAX, &size);
+    status = status < 0 ? status : take_line_end(input);
+    if (status < 0 || size == 0)
+        return status;
+    seconds->size = (size_t)size;
+    status = take_forest(input, model->context, model->schema.feature_count, seconds->size, &seconds->bytes,
+                         &seconds->forest);
+    if (status == 0 && seconds->forest->objective != SHARD_OBJECTIVE_AFT)
+        status = refuse(input, "a model of trees with the objective survival:aft");
+    return status;
 }
 
 static int take_trees(struct input *input, struct shard__bundle *bundle, struct shard__member *member)
@@ -336,7 +373,10 @@ static int take_trees(struct input *input, struct shard__bundle *bundle, struct 
         status = status < 0 ? status : take_line_end(input);
         member->columns[k] = (int32_t)column;
     }
-    return status < 0 ? status : take_forest(input, bundle, member, (size_t)size);
+    if (status < 0)
+        return status;
+    member->size = (size_t)size;
+    return take_forest(input, bundle->context, member->column_count, member->size, &member->bytes, &member->forest);
 }
 
 static int take_members(struct input *input, shard_model *model)
@@ -383,9 +423,10 @@ int shard_model_from_bytes(shard_context *context, const void *bytes, size_t siz
     input.end = input.begin + size;
     if (!take_word(&input, "libshard-model "))
         return shard__fail(SHARD_EPARSE, "%s: this is no model of libshard", input.source);
-    if (!take_word(&input, "1\n"))
-        return shard__fail(SHARD_EVERSION, "%s: a model of another format; this library reads format %d", input.source,
-                           (int)FORMAT);
+    int is_first = take_word(&input, "1\n");
+    if (!is_first && !take_word(&input, "2\n"))
+        return shard__fail(SHARD_EVERSION, "%s: a model of another format; this library reads formats 1 to %d",
+                           input.source, (int)FORMAT);
     int status = check_digest(&input);
     if (status < 0)
         return status;
@@ -395,6 +436,8 @@ int shard_model_from_bytes(shard_context *context, const void *bytes, size_t siz
     model->context = context;
     status = take_choice(&input, model);
     status = status < 0 ? status : take_columns(&input, model);
+    if (status == 0 && !is_first)
+        status = take_seconds(&input, model);
     status = status < 0 ? status : take_members(&input, model);
     if (status < 0) {
         shard_model_free(model);

@@ -13,6 +13,7 @@
 #include "base/error.h"
 #include "history/history.h"
 #include "signs.h"
+#include "usual.h"
 
 /* As so many attempts counts what a rate is shrunk to; and what is taken of everything before anything was seen. */
 enum { BEHIND = 3, BEHIND_ALL = 10 };
@@ -39,6 +40,7 @@ struct prior {
     int32_t group_columns[3];
     struct shard__signs signs; /* of failure */
     struct shard__signs slowness;
+    struct shard__usual usual[2]; /* in rows of a group, and in rows of all columns */
 };
 
 /* A side's rows as they were set. */
@@ -159,16 +161,13 @@ static double evidence(const struct row *row)
     return get_or(row, SHARD__F_PAIR_EVIDENCE, 0) + BEHIND * both / (both + BEHIND) + pressure;
 }
 
-/* By what attempts took, whatever pressure there is. */
 static double usual_seconds(const struct row *row)
 {
-    double expected = get(row, SHARD__F_TASK_EXPECTED_SECONDS);
-    double of_kind = get(row, SHARD__F_KIND_SECONDS), kind_ratio = get_or(row, SHARD__F_KIND_SECONDS_RATIO, 1);
-    /* A host that has run nothing yet is as fast as it says. The kind's own attempts there are too few: the best of
-       many hosts would be the one where they were lucky. */
-    double slow = shrink(log(get(row, SHARD__F_HOST_SECONDS_RATIO)), get(row, SHARD__F_HOST_EVIDENCE), 0, BEHIND);
-    double base = isfinite(expected) ? expected * kind_ratio : of_kind;
-    return base / get_or(row, SHARD__F_HOST_SPEED, 1) * exp(slow);
+    const struct shard__usual *usual = &row->prior->usual[row->is_whole];
+    if (row->of[SHARD_FEATURE_TASK] == NULL || row->of[SHARD_FEATURE_HOST] == NULL)
+        return NAN;
+    return shard__usual_of_task(usual, row->of[SHARD_FEATURE_TASK]) *
+           shard__usual_of_host(usual, row->of[SHARD_FEATURE_HOST]);
 }
 
 static double seconds(const struct row *row)
@@ -359,6 +358,8 @@ int shard_prior_predictor(shard_context *context, const struct shard_schema *sch
     prior->context = context;
     shard__take_struct(&prior->schema, sizeof(prior->schema), schema, "schema");
     find_columns(prior);
+    for (int is_whole = 0; is_whole < 2; is_whole++)
+        shard__usual_find(schema, !is_whole, &prior->usual[is_whole]);
     shard__signs_init(&prior->signs, first_weights, first_deviation);
     shard__signs_init(&prior->slowness, first_slowness, slowness_deviation);
     *ret_predictor = (struct shard_predictor_handle){&port, prior};

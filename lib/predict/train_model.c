@@ -42,6 +42,8 @@ static int train(shard_context *context, const shard_table *table, const struct 
         status = shard__learn(context, table, ids, count, config, shard__candidates[model->choice.chosen].families,
                               &model->bundle);
     if (status == 0)
+        status = shard__seconds_train(context, table, INFINITY, config, &model->seconds);
+    if (status == 0)
         status = shard__model_name_columns(model, (const char *const *)table->names, (int32_t)table->name_count);
     shard__release(context, ids, (size_t)table->rows * sizeof(int32_t));
     return status;
@@ -55,10 +57,9 @@ int shard_train(shard_context *context, const shard_table *table, const struct s
     int status = shard__take_train_config(config, &ours);
     if (status < 0)
         return status;
-    if (!table->has_label || !table->has_time || !table->has_end)
-        return shard__fail(SHARD_EINVAL, "the table has no labels and times to train by");
-    if (table->rows == 0)
-        return shard__fail(SHARD_EINVAL, "the table has no rows");
+    status = shard__table_check(table);
+    if (status < 0)
+        return status;
     shard_model *model = shard__zalloc(context, sizeof *model);
     if (model == NULL)
         return SHARD_ENOMEM;
@@ -79,6 +80,7 @@ void shard_model_free(shard_model *model)
     const shard_context *context = model->context;
     if (model->bundle.context != NULL)
         shard__bundle_clear(&model->bundle);
+    shard__seconds_clear(context, &model->seconds);
     for (int32_t j = 0; model->features != NULL && j < model->schema.feature_count; j++)
         shard__strfree(context, (char *)(uintptr_t)model->features[j].name);
     shard__release(context, model->features, (size_t)model->schema.feature_count * sizeof *model->features);
@@ -102,7 +104,11 @@ int shard_model_describe(const shard_model *model, struct shard_model_info *ret_
                                     .schema_hash = shard_schema_hash(&model->schema),
                                     .train_rows = model->bundle.train_rows,
                                     .base_rate = model->bundle.base_rate,
-                                    .member_count = member_count(model)};
+                                    .member_count = member_count(model),
+                                    .has_seconds = model->seconds.forest != NULL,
+                                    .later_rows = model->seconds.later,
+                                    .seconds_error = model->seconds.error,
+                                    .prior_seconds_error = model->seconds.prior_error};
     return shard__give_struct(ret_info, &info, sizeof info, "struct shard_model_info");
 }
 
@@ -178,6 +184,25 @@ static void tell_member(const shard_model *model, const struct shard__member *me
                             member->coefficients[k + 1]);
 }
 
+static void tell_seconds(const struct shard__seconds *seconds, struct shard__bytes *text)
+{
+    struct shard_forest_info info = {.struct_size = sizeof info};
+    if (seconds->later == 0) {
+        shard__bytes_printf(text, "seconds: the prior's; %lld attempts are too few to validate trees on\n",
+                            (long long)seconds->rows);
+        return;
+    }
+    if (seconds->forest != NULL)
+        shard_forest_describe(seconds->forest, &info);
+    if (seconds->forest != NULL)
+        shard__bytes_printf(text, "seconds: %d trees of at most %d levels, on the usual seconds; ",
+                            (int)info.tree_count, (int)info.max_depth);
+    else
+        shard__bytes_text(text, "seconds: the prior's; trees were no better: ");
+    shard__bytes_printf(text, "mean error of the logarithm on %lld later attempts: trees %.4f, prior %.4f\n",
+                        (long long)seconds->later, seconds->error, seconds->prior_error);
+}
+
 int shard_model_text(shard_context *context, const shard_model *model, char **ret_text)
 {
     shard__clear_error();
@@ -191,6 +216,7 @@ int shard_model_text(shard_context *context, const shard_model *model, char **re
         if (model->bundle.members[m].is_fitted)
             tell_member(model, &model->bundle.members[m], &text);
     }
+    tell_seconds(&model->seconds, &text);
     shard__bytes_printf(&text, "columns: %d, schema %016llx\n", (int)model->schema.feature_count,
                         (unsigned long long)shard_schema_hash(&model->schema));
     return shard__bytes_handout(&text, ret_text, &size);
@@ -199,6 +225,7 @@ int shard_model_text(shard_context *context, const shard_model *model, char **re
 struct model_predictor {
     shard_context *context;
     const shard_model *model;
+    struct shard__usual usual;
 };
 
 static const struct shard_schema *predictor_schema(void *self)
@@ -216,10 +243,14 @@ static int predictor_predict(void *self, const struct shard_matrix *rows, int32_
         return shard__fail(SHARD_EINVAL, "rows have %d columns, the model has %d", (int)columns,
                            (int)model->schema.feature_count);
     int64_t stride = rows->stride > 0 ? rows->stride : columns;
-    if (ret->p_fail == NULL)
-        return 0;
-    int status = shard__bundle_margins(&model->bundle, shard__candidates[model->choice.chosen].families, rows->values,
-                                       stride, rows->rows, ret->p_fail);
+    struct shard_matrix ours = {rows->values, rows->rows, stride};
+    int status = 0;
+    if (ret->seconds != NULL && model->seconds.forest != NULL)
+        status = shard__seconds_ask(model->seconds.forest, &predictor->usual, &ours, ret->seconds);
+    if (ret->p_fail == NULL || status < 0)
+        return status;
+    status = shard__bundle_margins(&model->bundle, shard__candidates[model->choice.chosen].families, rows->values,
+                                   stride, rows->rows, ret->p_fail);
     for (int64_t i = 0; status == 0 && i < rows->rows; i++)
         ret->p_fail[i] = shard__logistic_of(ret->p_fail[i] + model->choice.offset[model->choice.chosen]);
     return status;
@@ -257,6 +288,7 @@ int shard_model_predictor(shard_context *context, const shard_model *model,
         return SHARD_ENOMEM;
     predictor->context = context;
     predictor->model = model;
+    shard__usual_find(&model->schema, 0, &predictor->usual);
     *ret_predictor = (struct shard_predictor_handle){.port = &port, .self = predictor};
     return 0;
 }

@@ -4,12 +4,14 @@
 
 /* A trained model as it is kept: the chosen candidate's members, and why it was chosen. */
 
+#include "seconds.h"
 #include "trainer.h"
 
 struct shard_model {
     shard_context *context;
     struct shard__bundle bundle;
     struct shard__choice choice;
+    struct shard__seconds seconds;
     struct shard_feature *features; /* names are the model's own */
     struct shard_schema schema;
 };

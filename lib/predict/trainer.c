@@ -72,6 +72,15 @@ unsigned shard__families_of(const struct shard_train_config *config)
     return config->trees.port != NULL ? P | L | T | B : P | L;
 }
 
+int shard__table_check(const shard_table *table)
+{
+    if (!table->has_label || !table->has_time || !table->has_end)
+        return shard__fail(SHARD_EINVAL, "the table has no labels and times to learn from");
+    if (table->rows == 0)
+        return shard__fail(SHARD_EINVAL, "the table has no rows");
+    return 0;
+}
+
 int shard__take_train_config(const struct shard_train_config *config, struct shard_train_config *ret_config)
 {
     memset(ret_config, 0, sizeof *ret_config);

@@ -65,6 +65,9 @@ int shard__choose(shard_context *context, const shard_table *table, const int32_
 /* All families that can be trained with a config. */
 unsigned shard__families_of(const struct shard_train_config *config);
 
+/* Whether a table can be trained on. 0 or a code. */
+int shard__table_check(const shard_table *table);
+
 /* Takes the caller's config and checks it. */
 int shard__take_train_config(const struct shard_train_config *config, struct shard_train_config *ret_config);
 
