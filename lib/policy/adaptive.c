@@ -46,7 +46,6 @@ static void destroy(void *self)
     shard__blame_free(&policy->blame);
     shard__health_free(&policy->health);
     shard__stragglers_free(&policy->stragglers);
-    shard__release(context, policy->refused, policy->refused_capacity * sizeof(*policy->refused));
     shard__release(context, policy->overheads, policy->overhead_capacity * sizeof(*policy->overheads));
     shard__release(context, policy, sizeof(*policy));
 }

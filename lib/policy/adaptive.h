@@ -18,7 +18,7 @@ struct shard__adaptive {
     shard_context *context;
     struct shard_adaptive_config config; /* with the defaults put in */
     struct shard__slots slots;
-    struct shard__pool pool; /* hosts that are open, and well enough for one more */
+    struct shard__pool pool; /* hosts that are open, well enough for one more, and were not refused of late */
     int pool_is_short;       /* there was no memory for a host: all that are open are looked at */
     struct shard__kinds kinds;
     struct shard__pace pace;
@@ -29,12 +29,6 @@ struct shard__adaptive {
     struct shard__split_overhead *overheads; /* by kind */
     size_t overhead_capacity;
     int32_t overhead_count;
-    struct shard__refused {
-        uint64_t kinds; /* a bit each, by number modulo 64 */
-        int64_t until_ns;
-    } * refused; /* by host: for which kinds it was not good enough of late */
-    size_t refused_capacity;
-    int32_t refused_count;
     int32_t runs;
     double work_seconds; /* of tasks that are not done, on a host of speed 1 */
     double actions;      /* moves and second attempts that may still be asked for now: a bucket that fills with time */

@@ -1,8 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Where the policy `adaptive` puts a ready task: start, wait for a better host, or split. */
 
-#include <string.h>
-
 #include "adaptive.h"
 #include "base/context.h"
 
@@ -55,39 +53,20 @@ void shard__adaptive_pool_host(struct shard__adaptive *policy, const struct shar
         policy->pool_is_short = 1;
 }
 
-/* What was refused of late for tasks of a kind, by host: not asked again for every task that waits. */
-static int is_refused(const struct shard__adaptive *policy, int32_t host, int32_t kind, int64_t now_ns)
-{
-    const struct shard__refused *refused = host < policy->refused_count ? &policy->refused[host] : NULL;
-    return refused != NULL && now_ns < refused->until_ns && (refused->kinds >> (kind & 63) & 1) != 0;
-}
-
+/* What a kind was refused for all its forecasts: it is not asked again for every task that waits. */
 static void refuse(struct shard__adaptive *policy, const struct shard_view *view, const struct shard__weighed *task,
                    const struct shard__offer *offers, int32_t count)
 {
-    int32_t hosts = view->cluster->host_count;
-    if (hosts > policy->refused_count) {
-        if (shard__grow(policy->context, &policy->refused, &policy->refused_capacity, (size_t)hosts,
-                        sizeof(*policy->refused)) < 0)
-            return; /* it is asked again */
-        memset(policy->refused + policy->refused_count, 0,
-               (size_t)(hosts - policy->refused_count) * sizeof(*policy->refused));
-        policy->refused_count = hosts;
-    }
-    for (int32_t i = 0; i < count; i++) {
-        struct shard__refused *refused = &policy->refused[offers[i].host];
-        if (view->now_ns >= refused->until_ns)
-            *refused = (struct shard__refused){.until_ns = view->now_ns + refused_ns};
-        refused->kinds |= UINT64_C(1) << (task->kind & 63);
-    }
+    for (int32_t i = 0; i < count && !policy->pool_is_short; i++)
+        shard__pool_refuse(&policy->pool, offers[i].host, task->kind, view->now_ns, view->now_ns + refused_ns);
 }
 
 /* Whether to look at a host for a task: then it is added to the offers. */
 static int32_t look_at(struct shard__adaptive *policy, const struct shard_view *view, const struct shard__weighed *task,
                        int32_t but_host, int32_t host, struct shard__offer *ret_offer)
 {
-    if (host == but_host || is_refused(policy, host, task->kind, view->now_ns) ||
-        !shard__view_admits(view, &task->need, host) || !shard__adaptive_may_start(policy, view, task, host))
+    if (host == but_host || !shard__view_admits(view, &task->need, host) ||
+        !shard__adaptive_may_start(policy, view, task, host))
         return 0;
     *ret_offer = (struct shard__offer){.host = host};
     return 1;
@@ -100,8 +79,9 @@ static int32_t draw_offers(struct shard__adaptive *policy, const struct shard_vi
     int32_t most = policy->config.candidates * (task->urgency >= urgent ? URGENT_TIMES : 1), count = 0, host;
     while ((host = shard__pool_woken(&policy->pool, view->now_ns)) >= 0)
         shard__adaptive_pool_host(policy, view, host);
-    const int32_t *hosts = policy->pool_is_short ? view->cluster->open : policy->pool.hosts;
-    int32_t all = policy->pool_is_short ? view->cluster->open_count : policy->pool.count;
+    const struct shard__pool_list *pool = policy->pool_is_short ? NULL : shard__pool_of(&policy->pool, task->kind);
+    const int32_t *hosts = pool == NULL ? view->cluster->open : pool->hosts;
+    int32_t all = pool == NULL ? view->cluster->open_count : pool->count;
     for (int32_t i = 0; all > most && i < 2 * most && count < most; i++) {
         host = hosts[i == 0 ? all - 1 : (int32_t)(shard__random_next(view->random) % (uint64_t)all)];
         count += look_at(policy, view, task, but_host, host, &ret_offers[count]);

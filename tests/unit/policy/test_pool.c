@@ -25,16 +25,24 @@ static void end(void)
     tracked_context_free(&tracked, context);
 }
 
+static void check_kind(int kind, int count, const int *hosts)
+{
+    const struct shard__pool_list *list = shard__pool_of(&pool, kind);
+    ck_assert_ptr_nonnull(list);
+    ck_assert_int_eq(list->count, count);
+    for (int i = 0; i < count; i++)
+        ck_assert_int_eq(list->hosts[i], hosts[i]);
+}
+
 static void check(int count, const int *hosts)
 {
-    ck_assert_int_eq(pool.count, count);
-    for (int i = 0; i < count; i++)
-        ck_assert_int_eq(pool.hosts[i], hosts[i]);
+    check_kind(0, count, hosts);
 }
 
 START_TEST(a_host_is_in_the_pool_once_or_not_at_all)
 {
     begin();
+    check(0, NULL);
     for (int i = 0; i < 2; i++) {
         ck_assert_int_eq(shard__pool_set(&pool, 7, 1), 0);
         ck_assert_int_eq(shard__pool_set(&pool, 2, 1), 0);
@@ -67,9 +75,34 @@ START_TEST(hosts_are_given_when_their_time_has_come_and_once)
 }
 END_TEST
 
+START_TEST(a_host_that_a_kind_refused_stays_out_of_its_list_until_its_time_has_come)
+{
+    begin();
+    for (int host = 0; host < 3; host++)
+        ck_assert_int_eq(shard__pool_set(&pool, host, 1), 0);
+    check_kind(1, 3, (const int[]){0, 1, 2});
+    shard__pool_refuse(&pool, 0, 1, 0, 5000000);
+    check_kind(1, 2, (const int[]){2, 1});
+    check_kind(2, 3, (const int[]){0, 1, 2}); /* made later, and another kind's */
+    shard__pool_refuse(&pool, 0, 3, 1000000, 9000000);
+    check_kind(3, 2, (const int[]){1, 2});
+    ck_assert_int_eq(shard__pool_set(&pool, 0, 0), 0); /* what comes and goes there does not change that */
+    ck_assert_int_eq(shard__pool_set(&pool, 0, 1), 0);
+    check_kind(1, 2, (const int[]){2, 1});
+    ck_assert_int_eq(shard__pool_woken(&pool, 4999999), -1);
+    ck_assert_int_eq(shard__pool_woken(&pool, 5010000), 0); /* for all kinds */
+    ck_assert_int_eq(shard__pool_set(&pool, 0, 1), 0);
+    check_kind(1, 3, (const int[]){2, 1, 0});
+    check_kind(3, 3, (const int[]){1, 2, 0});
+    ck_assert_int_eq(shard__pool_woken(&pool, INT64_MAX), -1);
+    end();
+}
+END_TEST
+
 START_TEST(without_memory_a_host_stays_out_and_that_is_told)
 {
     begin();
+    check(0, NULL);
     tracked.fail_at = tracked.calls + 1;
     ck_assert_int_eq(shard__pool_set(&pool, 3, 1), SHARD_ENOMEM);
     tracked.fail_at = tracked.calls + 1;
@@ -172,6 +205,7 @@ int main(void)
     TCase *tcase = tcase_create("pool");
     tcase_add_test(tcase, a_host_is_in_the_pool_once_or_not_at_all);
     tcase_add_test(tcase, hosts_are_given_when_their_time_has_come_and_once);
+    tcase_add_test(tcase, a_host_that_a_kind_refused_stays_out_of_its_list_until_its_time_has_come);
     tcase_add_test(tcase, without_memory_a_host_stays_out_and_that_is_told);
     tcase_add_test(tcase, where_a_fresh_task_is_not_wanted_those_that_ask_for_the_same_are_not_asked_about);
     tcase_add_test(tcase, a_running_task_is_not_reviewed_before_the_policy_wants_to);

@@ -213,14 +213,20 @@ END_TEST
 
 START_TEST(adaptive_goes_by_what_the_predictor_says)
 {
-    struct shard_sim_result result = {.struct_size = sizeof(result)};
+    double wasted = 0, wasted_without = 0;
     given(sick, 1000);
-    struct shard_sim_config config = {.struct_size = sizeof(config), .scenario = scenario, .seed = 5, .oracle = 1};
-    ck_assert_int_eq(shard_policy_by_name(context, "adaptive", &config.policy), 0);
-    ck_assert_int_eq(shard_simulate(context, workflow, &config, &result), 0);
-    config.policy.port->destroy(config.policy.self);
-    ck_assert_int_eq(result.run_state, SHARD_RUN_DONE);
-    ck_assert(result.wasted_cpu_seconds * 10 < 8 * simulate("adaptive", 5, NULL).wasted_cpu_seconds);
+    for (uint64_t seed = 1; seed <= 6; seed++) { /* one run is a matter of luck */
+        struct shard_sim_result result = {.struct_size = sizeof(result)};
+        struct shard_sim_config config = {
+            .struct_size = sizeof(config), .scenario = scenario, .seed = seed, .oracle = 1};
+        ck_assert_int_eq(shard_policy_by_name(context, "adaptive", &config.policy), 0);
+        ck_assert_int_eq(shard_simulate(context, workflow, &config, &result), 0);
+        config.policy.port->destroy(config.policy.self);
+        ck_assert_int_eq(result.run_state, SHARD_RUN_DONE);
+        wasted += result.wasted_cpu_seconds;
+        wasted_without += simulate("adaptive", seed, NULL).wasted_cpu_seconds;
+    }
+    ck_assert(wasted * 10 < 8 * wasted_without);
 }
 END_TEST
 
