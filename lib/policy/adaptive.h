@@ -64,6 +64,9 @@ struct shard__offer {
     double cost_seconds;
 };
 
+/* What a task of a kind takes on a host of speed 1. */
+double shard__adaptive_seconds(const struct shard__adaptive *policy, const struct shard_view *view, int32_t task,
+                               int32_t kind);
 void shard__adaptive_weigh_task(struct shard__adaptive *policy, const struct shard_view *view, int32_t task,
                                 struct shard__weighed *ret_task);
 void shard__adaptive_about(const struct shard__weighed *task, int32_t host, int64_t now_ns,

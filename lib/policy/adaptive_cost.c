@@ -25,6 +25,12 @@ static void note_data(const struct shard_view *view, int32_t origin, struct shar
             task->data[task->data_count++] = (uint64_t)(uint32_t)view->run_number << 31 | (uint64_t)(uint32_t)inputs[i];
 }
 
+double shard__adaptive_seconds(const struct shard__adaptive *policy, const struct shard_view *view, int32_t task,
+                               int32_t kind)
+{
+    return shard__pace_seconds(&policy->pace, kind, view->tasks->expected_seconds(view->run, task));
+}
+
 void shard__adaptive_weigh_task(struct shard__adaptive *policy, const struct shard_view *view, int32_t id,
                                 struct shard__weighed *ret_task)
 {
@@ -37,8 +43,7 @@ void shard__adaptive_weigh_task(struct shard__adaptive *policy, const struct sha
     shard__adaptive_weigh_need(policy, view, ret_task);
     double told = view->tasks->failure_cost_seconds(view->run, id);
     ret_task->failure_cost = told > 0 ? told : policy->config.failure_cost_seconds;
-    ret_task->seconds =
-        shard__pace_seconds(&policy->pace, ret_task->kind, view->tasks->expected_seconds(view->run, id));
+    ret_task->seconds = shard__adaptive_seconds(policy, view, id, ret_task->kind);
     /* What comes after it against what is left to do for all slots: the larger decides when the run ends. */
     double rank = (double)view->workflow->rank_seconds[origin];
     double busy = policy->work_seconds / (double)(policy->slots.all > 0 ? policy->slots.all : 1);

@@ -72,8 +72,7 @@ static int wants_move(struct shard__adaptive *policy, const struct shard_view *v
                       struct shard_decision *ret_decision)
 {
     struct shard__offer stay = {.host = running->host}, best, next;
-    if (shard__health_of(&policy->health, running->host, view->now_ns) != SHARD__QUARANTINED ||
-        !shard__adaptive_best_open(policy, view, task, running->host, &best, &next))
+    if (!shard__adaptive_best_open(policy, view, task, running->host, &best, &next))
         return 0;
     shard__adaptive_forecast(policy, view, task, &stay, 1);
     stay.seconds = progress->left_seconds;
@@ -100,20 +99,22 @@ int shard__adaptive_review(void *self, const shard_view *view, shard_task_id id,
     if (!view->tasks->running(view->run, id, &running))
         return 0;
     /* Most are well and on time: that has to be cheap. */
-    if (shard__health_of(&policy->health, running.host, view->now_ns) != SHARD__QUARANTINED &&
-        shard__stragglers_on_time(&policy->stragglers, &running, view->now_ns, ret_decision))
+    int is_sick = shard__health_of(&policy->health, running.host, view->now_ns) == SHARD__QUARANTINED;
+    if (!is_sick && shard__stragglers_on_time(&policy->stragglers, &running, view->now_ns, ret_decision))
         return 0;
-    shard__adaptive_weigh_task(policy, view, id, &task);
     /* Against what it would take on a host that is as fast as it says: a slow one makes stragglers. */
-    if (!shard__progress_of(&running, task.seconds / view->cluster->hosts[running.host].speed, view->now_ns, &progress))
+    double seconds = shard__adaptive_seconds(policy, view, id, shard__kinds_number(&policy->kinds, view, id));
+    if (!shard__progress_of(&running, seconds / view->cluster->hosts[running.host].speed, view->now_ns, &progress))
         return 0;
     int64_t most = (int64_t)(copies_share * (double)policy->slots.all);
     int is_slow = shard__stragglers_review(&policy->stragglers, view, id, &progress, most < 1 ? 1 : most, ret_decision);
-    if (shard__stragglers_has_copy(&policy->stragglers, view, id))
+    int may_copy = is_slow && policy->slots.free > view->tasks->ready_count(view->run);
+    if ((!is_sick && !may_copy) || shard__stragglers_has_copy(&policy->stragglers, view, id))
         return 0;
-    if (wants_move(policy, view, &task, &running, &progress, ret_decision))
+    shard__adaptive_weigh_task(policy, view, id, &task);
+    if (is_sick && wants_move(policy, view, &task, &running, &progress, ret_decision))
         return 0;
-    if (!is_slow || policy->slots.free <= view->tasks->ready_count(view->run))
+    if (!may_copy)
         return 0;
     struct shard__offer best, next;
     if (wants_rest_split(policy, view, &task, &running, &progress, ret_decision)) {
