@@ -9,7 +9,8 @@
 #include "base/error.h"
 #include "engine/engine.h"
 
-/* A host's row is made again when it is so old, though nothing happened there: times since grow. */
+/* A host's row is made again when it is so old, though nothing happened there: times since grow. What its samples tell
+   is most of the row, and is looked up again only then. */
 static const int64_t row_age_ns = 5000000000;
 
 static int32_t kind_of(struct shard__foresight *foresight, const struct shard_view *view, int32_t kind)
@@ -77,12 +78,18 @@ static void make_host_row(struct shard__foresight *foresight, const struct shard
     if (row->version != 0 && row->changes == changes && view->now_ns - row->made_ns < row_age_ns)
         return;
     float *values = foresight->host_rows + (int64_t)host * foresight->columns[SHARD_FEATURE_HOST];
-    shard__features_host(&foresight->history, foresight->cluster, host, view->now_ns, foresight->wall_ns, values);
+    shard__features_host(&foresight->history, foresight->cluster, host, view->now_ns, values);
+    if (row->version == 0 || view->now_ns - row->samples_ns >= row_age_ns) {
+        shard__features_samples(&foresight->history, foresight->cluster, host, foresight->wall_ns, values);
+        row->samples_ns = view->now_ns;
+    }
     for (int32_t i = SHARD__HOST_FEATURES; i < foresight->columns[SHARD_FEATURE_HOST]; i++)
         values[i] = NAN;
     if (foresight->source.host != NULL)
         foresight->source.host(foresight->source_self, view, host, values + SHARD__HOST_FEATURES);
-    *row = (struct shard__host_row){row->version == UINT32_MAX ? 1 : row->version + 1, changes, view->now_ns};
+    row->version = row->version == UINT32_MAX ? 1 : row->version + 1;
+    row->changes = changes;
+    row->made_ns = view->now_ns;
 }
 
 static void make_pair_row(struct shard__foresight *foresight, const struct shard_view *view, int32_t task,
@@ -97,12 +104,11 @@ static void make_pair_row(struct shard__foresight *foresight, const struct shard
         foresight->source.pair(foresight->source_self, view, task, host, values + SHARD__PAIR_FEATURES);
 }
 
-static int forecast(struct shard__forecaster *self, const struct shard_view *view, int32_t task, const int32_t *hosts,
-                    int32_t count, const struct shard_forecasts *ret)
+static int make_rows(struct shard__foresight *foresight, const struct shard_view *view, int32_t task,
+                     const int32_t *hosts, int32_t count)
 {
-    struct shard__foresight *foresight = (struct shard__foresight *)self;
     struct shard__task_facts facts;
-    self->is_active = 1;
+    foresight->forecaster.is_active = 1;
     if (foresight->wall_ns == 0)
         foresight->wall_ns = shard__wall_ns(foresight->context);
     if (reserve(foresight, count, view->now_ns) < 0 || get_facts(foresight, view, task, &facts) < 0)
@@ -117,7 +123,15 @@ static int forecast(struct shard__forecaster *self, const struct shard_view *vie
         make_pair_row(foresight, view, task, &facts, hosts[i],
                       foresight->pair_rows + (int64_t)i * foresight->columns[SHARD_FEATURE_PAIR]);
     }
-    return shard__foresight_ask(foresight, hosts, count, ret);
+    return 0;
+}
+
+static int forecast(struct shard__forecaster *self, const struct shard_view *view, int32_t task, const int32_t *hosts,
+                    int32_t count, const struct shard_forecasts *ret)
+{
+    struct shard__foresight *foresight = (struct shard__foresight *)self;
+    int status = make_rows(foresight, view, task, hosts, count);
+    return status < 0 ? status : shard__foresight_ask(foresight, hosts, count, ret);
 }
 
 static void placed(struct shard__forecaster *self, const struct shard_view *view, int32_t task,
@@ -128,7 +142,10 @@ static void placed(struct shard__forecaster *self, const struct shard_view *view
     struct shard__foresight *foresight = (struct shard__foresight *)self;
     if (!isnan(decision->p_fail) && !foresight->keeps)
         return;
-    if (forecast(self, view, task, &decision->host, 1, &ret) < 0)
+    if (make_rows(foresight, view, task, &decision->host, 1) < 0)
+        return;
+    if ((isnan(decision->p_fail) || isnan(decision->expected_seconds)) &&
+        shard__foresight_ask(foresight, &decision->host, 1, &ret) < 0)
         return;
     if (isnan(decision->p_fail))
         decision->p_fail = p_fail;

@@ -26,6 +26,7 @@ struct shard__host_row {
     uint32_t version; /* 0: not made yet */
     uint32_t changes; /* of the host when it was made */
     int64_t made_ns;
+    int64_t samples_ns; /* when what samples tell was looked up */
 };
 
 /* An attempt under way, as it was when it was placed. */

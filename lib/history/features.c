@@ -102,7 +102,7 @@ static void put_over_peers(const struct shard__history *history, const float *wi
 }
 
 void shard__features_host(struct shard__history *history, const struct shard__cluster *cluster, int32_t id,
-                          int64_t now_ns, int64_t wall_ns, float *ret_values)
+                          int64_t now_ns, float *ret_values)
 {
     const struct shard__host *host = &cluster->hosts[id];
     const struct shard__host_history *past = &history->hosts[id];
@@ -124,6 +124,13 @@ void shard__features_host(struct shard__history *history, const struct shard__cl
     OF_HOST(HOST_SECONDS_SINCE_SUCCESS) = since(past->tally.done_ns, now_ns);
     OF_HOST(HOST_SECONDS_SINCE_JOIN) = since(past->joined_ns, now_ns);
     OF_HOST(HOST_SECONDS_RATIO) = ratio(&past->tally);
+}
+
+void shard__features_samples(const struct shard__history *history, const struct shard__cluster *cluster, int32_t id,
+                             int64_t wall_ns, float *ret_values)
+{
+    const struct shard__host *host = &cluster->hosts[id];
+    const struct shard__host_history *past = &history->hosts[id];
     OF_HOST(HOST_SAMPLE_AGE_SECONDS) = host->has_sample ? since(host->sample.time_ns, wall_ns) : NAN;
     OF_HOST(HOST_LOAD_PER_CORE) =
         host->has_sample ? (float)(host->sample.load * 1000 / (double)host->capacity.cpu_millicores) : NAN;

@@ -118,11 +118,13 @@ struct shard__ending {
 /* Without memory for a pair, the rest is kept. */
 void shard__history_ended(struct shard__history *history, const struct shard__ending *ending);
 
-/* The columns of a group, as many as the group has. Windows are as of `wall_ns`. */
+/* The columns of a group, as many as the group has; those that samples of a host tell, as of `wall_ns`, apart. */
 void shard__features_task(struct shard__history *history, const struct shard__task_facts *task, int64_t now_ns,
                           float *ret_values);
 void shard__features_host(struct shard__history *history, const struct shard__cluster *cluster, int32_t host,
-                          int64_t now_ns, int64_t wall_ns, float *ret_values);
+                          int64_t now_ns, float *ret_values);
+void shard__features_samples(const struct shard__history *history, const struct shard__cluster *cluster, int32_t host,
+                             int64_t wall_ns, float *ret_values);
 void shard__features_pair(struct shard__history *history, const struct shard__cluster *cluster,
                           const struct shard__task_facts *task, int32_t host, double stage_bytes, double stage_seconds,
                           int64_t now_ns, float *ret_values);

@@ -118,7 +118,8 @@ static struct shard_forecasts ask(int kind, int host, int64_t at_seconds, double
         .kind = kind, .expected_seconds = 5, .input_bytes = NAN, .units = 1, .attempt = 1, .last_host = -1};
     float row[SHARD__F_COUNT];
     shard__features_task(&history, &facts, at_seconds * second_ns, row);
-    shard__features_host(&history, &cluster, host, at_seconds * second_ns, 0, row + SHARD__TASK_FEATURES);
+    shard__features_host(&history, &cluster, host, at_seconds * second_ns, row + SHARD__TASK_FEATURES);
+    shard__features_samples(&history, &cluster, host, 0, row + SHARD__TASK_FEATURES);
     shard__features_pair(&history, &cluster, &facts, host, 0, 0, at_seconds * second_ns,
                          row + SHARD__TASK_FEATURES + SHARD__HOST_FEATURES);
     struct shard_forecasts ret = {answers, answers + 1, answers + 2};
@@ -239,7 +240,7 @@ START_TEST(pressure_is_told_against_that_of_all_hosts)
     float values[SHARD__HOST_FEATURES];
     const float *over = values + (SHARD__F_HOST_CPU_PRESSURE_OVER_PEERS - SHARD__F_HOST_BEGIN);
     begin();
-    shard__features_host(&history, &cluster, 0, 0, 0, values);
+    shard__features_samples(&history, &cluster, 0, 0, values);
     for (int i = 0; i < SHARD__PRESSURES; i++)
         ck_assert(isnan(over[i]));
     /* Both stall for CPU half of the time, as all do; the second for I/O, alone. */
@@ -252,11 +253,11 @@ START_TEST(pressure_is_told_against_that_of_all_hosts)
                                           .io_pressure = host == 1 ? 0.4 : 0};
             shard__history_sample(&history, host, &sample);
         }
-    shard__features_host(&history, &cluster, 1, 60 * second_ns, 60 * second_ns, values);
+    shard__features_samples(&history, &cluster, 1, 60 * second_ns, values);
     check_close((double)over[0], 0);
     ck_assert(isnan(over[1]));
     check_close((double)over[2], 0.2);
-    shard__features_host(&history, &cluster, 0, 60 * second_ns, 60 * second_ns, values);
+    shard__features_samples(&history, &cluster, 0, 60 * second_ns, values);
     check_close((double)over[2], -0.2);
     end();
 }
