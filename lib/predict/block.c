@@ -34,15 +34,57 @@ static uint64_t *row_place(const shard_forest_block *block, int32_t row, size_t 
     return block->masks + shard__host_masks_at(block->forest, row, ret_step);
 }
 
-static void mask_row(shard_forest_block *block, int32_t row, const float *values)
+static void mask_columns(const shard_forest_block *block, const float *values, int32_t begin, int32_t end,
+                         uint64_t *masks)
+{
+    for (int32_t i = begin; i < end; i++)
+        shard__mask_feature(block->forest, block->columns[i], values[i], masks);
+}
+
+/* Of a row, of which the first `changed` columns may have changed. */
+static void mask_row(shard_forest_block *block, int32_t row, const float *values, int32_t changed)
 {
     size_t trees = (size_t)block->forest->tree_count, step;
     uint64_t *masks = block->row_masks, *place = row_place(block, row, &step);
-    memset(masks, 0xff, trees * sizeof(uint64_t));
-    for (int32_t i = 0; i < block->column_count; i++)
-        shard__mask_feature(block->forest, block->columns[i], values[i], masks);
+    uint64_t *rest = block->rests == NULL ? masks : block->rests + (size_t)row * trees;
+    if (block->rests == NULL || changed > block->quick_count || !block->has_rests[row]) {
+        memset(rest, 0xff, trees * sizeof(uint64_t));
+        mask_columns(block, values, block->quick_count, block->column_count, rest);
+    }
+    if (block->rests != NULL) {
+        block->has_rests[row] = 1;
+        memcpy(masks, rest, trees * sizeof(uint64_t));
+    }
+    mask_columns(block, values, 0, block->quick_count, masks);
     for (size_t tree = 0; tree < trees; tree++)
         place[tree * step] = masks[tree];
+}
+
+/* How many columns there are in front of those that are the same. */
+static int32_t count_changed(const float *before, const float *after, int32_t count)
+{
+    while (count > 0 && memcmp(&before[count - 1], &after[count - 1], sizeof(float)) == 0)
+        count--;
+    return count;
+}
+
+/* When more than half of a row stays as it was, that is worth keeping, if there is memory for it. */
+static void learn_quick(shard_forest_block *block, int32_t changed)
+{
+    size_t rows = (size_t)block->rows, rest_bytes = rows * (size_t)block->forest->tree_count * sizeof(uint64_t);
+    if (changed <= block->quick_count || changed > block->column_count / 2)
+        return;
+    if (block->rests == NULL) {
+        uint64_t *rests = shard__realloc(block->forest->context, NULL, 0, rest_bytes);
+        block->has_rests = rests == NULL ? NULL : shard__zalloc(block->forest->context, rows);
+        if (block->has_rests == NULL) {
+            shard__release(block->forest->context, rests, rest_bytes);
+            return;
+        }
+        block->rests = rests;
+    }
+    block->quick_count = changed;
+    memset(block->has_rests, 0, rows);
 }
 
 static int allocate(shard_forest_block *block, const int32_t *columns)
@@ -68,7 +110,7 @@ static int allocate(shard_forest_block *block, const int32_t *columns)
     /* Rows that no one asks for must have a first leaf, too. */
     memset(block->masks, 0xff, block->mask_count * sizeof(uint64_t));
     for (int32_t row = 0; row < block->rows; row++)
-        mask_row(block, row, block->values);
+        mask_row(block, row, block->values, block->column_count);
     return 0;
 }
 
@@ -109,11 +151,14 @@ int shard_forest_block_set(shard_forest_block *block, int32_t first, const struc
         int32_t row = first + (int32_t)i;
         float *values = block->values + (size_t)row * (size_t)block->column_count;
         size_t bytes = (size_t)block->column_count * sizeof(float);
-        if (memcmp(values, rows->values + i * stride, bytes) == 0)
+        int32_t changed = count_changed(values, rows->values + i * stride, block->column_count);
+        if (changed == 0)
             continue; /* a task is asked about more than once, and most hosts stay as they were */
         memcpy(values, rows->values + i * stride, bytes);
-        if (block->masks != NULL)
-            mask_row(block, row, values);
+        if (block->masks == NULL)
+            continue;
+        learn_quick(block, changed);
+        mask_row(block, row, values, changed);
     }
     return 0;
 }
@@ -132,5 +177,7 @@ void shard_forest_block_free(shard_forest_block *block)
     shard__release(context, block->values, ((size_t)block->rows * (size_t)block->column_count + 1) * sizeof(float));
     shard__release(context, block->masks, block->mask_count * sizeof(uint64_t));
     shard__release(context, block->row_masks, (size_t)block->forest->tree_count * sizeof(uint64_t));
+    shard__release(context, block->rests, (size_t)block->rows * (size_t)block->forest->tree_count * sizeof(uint64_t));
+    shard__release(context, block->has_rests, (size_t)block->rows);
     shard__release(context, block, sizeof(*block));
 }

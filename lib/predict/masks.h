@@ -26,6 +26,11 @@ struct shard_forest_block {
     uint64_t *masks; /* NULL if the forest has none */
     size_t mask_count;
     uint64_t *row_masks; /* scratch: of one row, tree by tree */
+    /* The columns in front that change often, learnt from what is set, and what the other columns of each row rule out:
+       of a host most are about its samples, and stay as they are while tasks come and go. */
+    int32_t quick_count;
+    uint64_t *rests;          /* by row, tree by tree; NULL: not kept */
+    unsigned char *has_rests; /* by row */
 };
 
 /* Where a host's masks begin, and how far its trees are from each other. */

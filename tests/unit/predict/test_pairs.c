@@ -136,6 +136,27 @@ START_TEST(a_row_that_is_set_again_counts_as_it_is_now)
 }
 END_TEST
 
+START_TEST(a_row_counts_as_it_is_now_whichever_of_its_columns_change)
+{
+    /* The first column, then two, then all, of rows that were or were not set since. */
+    static const struct {
+        int host, columns;
+    } steps[] = {{3, 1}, {3, 1}, {4, 1}, {3, 4}, {3, 1}, {5, 2}, {3, 1}, {3, 2}, {5, 4}, {4, 2}, {4, 3}, {5, 1}};
+    shard_forest *forest = load(8, SHARD_FOREST_PATH_BEST, 64);
+    struct sides sides;
+    make_sides(forest, &sides);
+    for (size_t i = 0; i < sizeof(steps) / sizeof(steps[0]); i++) {
+        float *row = sides.hosts + steps[i].host * 4;
+        struct shard_matrix one = {row, 1, 0};
+        draw_rows(200 + i, row, (size_t)steps[i].columns);
+        ck_assert_int_eq(shard_forest_block_set(sides.host_block, steps[i].host, &one), 0);
+        compare(forest, &sides, NULL, TASKS * HOSTS, 0);
+    }
+    free_sides(&sides);
+    shard_forest_free(forest);
+}
+END_TEST
+
 START_TEST(pairs_that_make_no_sense_are_refused)
 {
     shard_forest *forest = load(6, SHARD_FOREST_PATH_BEST, 64), *other = load(7, SHARD_FOREST_PATH_BEST, 64);
@@ -176,6 +197,7 @@ int main(void)
     tcase_add_checked_fixture(cases, set_up, tear_down);
     tcase_add_test(cases, pairs_have_the_bits_of_their_rows);
     tcase_add_test(cases, a_row_that_is_set_again_counts_as_it_is_now);
+    tcase_add_test(cases, a_row_counts_as_it_is_now_whichever_of_its_columns_change);
     tcase_add_test(cases, pairs_that_make_no_sense_are_refused);
     suite_add_tcase(suite, cases);
     return suite_run(suite);
