@@ -13,73 +13,101 @@
 #include "masks.h"
 
 /* Written out, so that positions stay in registers as far as there are any. */
-#define EIGHT(do_one) do_one(0) do_one(1) do_one(2) do_one(3) do_one(4) do_one(5) do_one(6) do_one(7)
+#define FOUR(do_one) do_one(0) do_one(1) do_one(2) do_one(3)
+#define EIGHT(do_one) FOUR(do_one) do_one(4) do_one(5) do_one(6) do_one(7)
 #define SIXTEEN(do_one) \
     EIGHT(do_one) do_one(8) do_one(9) do_one(10) do_one(11) do_one(12) do_one(13) do_one(14) do_one(15)
 
 #define ALWAYS_INLINE static inline __attribute__((always_inline))
 
-/* The step i = base + (below < key), where base is 2i or left: two instructions, for which compilers take four. */
-ALWAYS_INLINE size_t advance(size_t twice_or_left, uint32_t below, uint32_t key)
+/*
+ * A step for row `row` of `rows` (constants: 1, or 8 whose keys lie side by side), after which `i` is the child's
+ * index: four and five instructions, for which compilers take more. With AddressSanitizer it is C, which is looked
+ * into; so the tests meet both.
+ */
+#if defined(__x86_64__) && defined(__LP64__) && defined(__GNUC__) && !defined(__SANITIZE_ADDRESS__)
+#define WALK(i, nodes, keys, rows, row, instructions)                                 \
+    do {                                                                              \
+        uint64_t word_, key_;                                                         \
+        __asm__("movq (%[n],%[at],8), %[w]\n\t" instructions                          \
+                : [at] "+&r"(i), [w] "=&r"(word_), [x] "=&r"(key_)                    \
+                : [n] "r"(nodes), [k] "r"(keys), [by] "i"(rows), [off] "i"(8 * (row)) \
+                : "cc", "memory");                                                    \
+    } while (0)
+#define HEAP_STEP(i, nodes, keys, rows, row) \
+    WALK(i, nodes, keys, rows, row, "movl %k[w], %k[x]\n\tcmpq %c[off](%[k],%[x],%c[by]), %[w]\n\tadcq %[at], %[at]")
+#define LINK_STEP(i, nodes, keys, rows, row)                                                                          \
+    WALK(i, nodes, keys, rows, row,                                                                                   \
+         "movzwl %w[w], %k[x]\n\tmovzwl 2(%[n],%[at],8), %k[at]\n\tcmpq %c[off](%[k],%[x],%c[by]), %[w]\n\tadcq $0, " \
+         "%[at]")
+#else
+#define KEY(keys, place, rows, row) (keys)[(place) / 8 * (rows) + (row)]
+#define HEAP_STEP(i, nodes, keys, rows, row) (i) = 2 * (i) + ((nodes)[i] < KEY(keys, (uint32_t)(nodes)[i], rows, row))
+#define LINK_STEP(i, nodes, keys, rows, row) \
+    (i) = ((nodes)[i] >> 16 & 0xffff) + ((nodes)[i] < KEY(keys, (nodes)[i] & 0xffff, rows, row))
+#endif
+
+/* Keys as the walks take them, of row `row` of `rows`. Four at a time, in the compilers' own vectors. */
+ALWAYS_INLINE void lay_keys(const float *values, int32_t count, uint64_t *keys, int rows, int row)
 {
-    return twice_or_left + (below < key);
+    typedef float floats __attribute__((vector_size(16)));
+    typedef uint32_t halves __attribute__((vector_size(16)));
+    typedef uint64_t words __attribute__((vector_size(32)));
+    int32_t i = 0;
+    for (; i + 4 <= count; i += 4) {
+        floats x;
+        memcpy(&x, values + i, sizeof(x));
+        halves bits = (halves)(x + 0.0f);
+        halves missing = (halves)((bits & 0x7fffffffu) > 0x7f800000u);
+        halves order = bits ^ ((0u - (bits >> 31)) | 0x80000000u);
+        words left = __builtin_convertvector(order & ~missing, words) << 32;
+        words right = __builtin_convertvector(order | missing, words) << 32;
+#pragma GCC unroll 4
+        for (int k = 0; k < 4; k++) {
+            keys[(i + k) * rows + row] = left[k];
+            keys[(count + i + k) * rows + row] = right[k];
+        }
+    }
+    for (; i < count; i++) {
+        uint32_t left, right;
+        shard__value_keys(values[i], &left, &right);
+        keys[i * rows + row] = (uint64_t)left << 32;
+        keys[(count + i) * rows + row] = (uint64_t)right << 32;
+    }
 }
 
-#if defined(__x86_64__) && defined(__GNUC__)
-#define HEAP_STEP(i, node_array, key_array)               \
-    do {                                                  \
-        uint64_t key_;                                    \
-        __asm__("movl 4(%[n],%[at],8), %k[x]\n\t"         \
-                "movl (%[k],%[x],4), %k[x]\n\t"           \
-                "cmpl %k[x], (%[n],%[at],8)\n\t"          \
-                "adcq %[at], %[at]"                       \
-                : [at] "+&r"(i), [x] "=&r"(key_)          \
-                : [n] "r"(node_array), [k] "r"(key_array) \
-                : "cc", "memory");                        \
-    } while (0)
-#else
-#define HEAP_STEP(i, node_array, key_array) \
-    (i) = advance(2 * (i), (node_array)[i].below, (key_array)[(node_array)[i].key])
-#endif
-#define LINK_STEP(i, node_array, key_array) \
-    (i) = advance((node_array)[i].left, (node_array)[i].below, (key_array)[(node_array)[i].key])
-
 /* The padded trees of a group for one row. */
-ALWAYS_INLINE float add_heap(const struct shard__heap_node *nodes, const float *leaves, const uint32_t *keys, int depth,
-                             int count, float sum)
+ALWAYS_INLINE float add_heap(const uint64_t *nodes, const float *leaves, const uint64_t *keys, int depth, int count,
+                             float sum)
 {
     size_t below = (size_t)SHARD__GROUP_TREES << depth;
-#define START(k) size_t i##k = SHARD__GROUP_TREES + (k);
-#define STEP(k) HEAP_STEP(i##k, nodes, keys);
+#define START(k) uint64_t i##k = SHARD__GROUP_TREES + (k);
+#define STEP(k) HEAP_STEP(i##k, nodes, keys, 1, 0);
 #define ADD(k)       \
     if ((k) < count) \
         sum += leaves[i##k - below];
+#define SUM_OF(trees) \
+    trees(START);     \
+    _Pragma("GCC unroll 8") for (int level = 0; level < depth; level++){trees(STEP)} trees(ADD) return sum
+    if (count <= 4) {
+        SUM_OF(FOUR);
+    }
     if (count <= 8) {
-        EIGHT(START)
-        for (int level = 0; level < depth; level++) {
-            EIGHT(STEP)
-        }
-        EIGHT(ADD)
-        return sum;
+        SUM_OF(EIGHT);
     }
-    SIXTEEN(START)
-#pragma GCC unroll 8
-    for (int level = 0; level < depth; level++) {
-        SIXTEEN(STEP)
-    }
-    SIXTEEN(ADD)
+    SUM_OF(SIXTEEN);
+#undef SUM_OF
 #undef START
 #undef STEP
 #undef ADD
-    return sum;
 }
 
 /* A constant depth lets the steps be laid out without a loop. */
-static float add_heap_group(const shard_forest *forest, const struct shard__group *group, const uint32_t *keys,
+static float add_heap_group(const shard_forest *forest, const struct shard__group *group, const uint64_t *keys,
                             float sum)
 {
-    const struct shard__heap_node *nodes = forest->heap + group->nodes;
-    const float *leaves = forest->heap_leaves + group->nodes;
+    const uint64_t *nodes = forest->walk_nodes + group->nodes;
+    const float *leaves = forest->walk_leaves + group->nodes;
     int count = group->tree_count;
     switch (group->depth) {
 #define CASE(d) \
@@ -97,20 +125,29 @@ static float add_heap_group(const shard_forest *forest, const struct shard__grou
     }
 }
 
+/* The upper half of a leaf's word is the largest number: so many words are ANDed to see whether all walks are over. */
+#define ARE_LEAVES(words) ((words) >> 32 == UINT32_MAX)
+
 /* The linked trees of a group for one row. */
-static float add_link_group(const shard_forest *forest, const struct shard__group *group, const uint32_t *keys,
+static float add_link_group(const shard_forest *forest, const struct shard__group *group, const uint64_t *keys,
                             float sum)
 {
-#define START(k)                                                               \
-    const struct shard__link_node *nodes##k = forest->links + group->links[k]; \
-    size_t i##k = 0;
-#define STEP(k) LINK_STEP(i##k, nodes##k, keys);
+    const uint64_t *nodes = forest->walk_nodes + group->nodes;
+    const float *values = forest->walk_leaves + group->nodes;
+#define START(k) uint64_t i##k = group->roots[k];
+#define STEP(k) LINK_STEP(i##k, nodes, keys, 1, 0);
+#define AND(k) words &= nodes[i##k];
 #define ADD(k)                   \
     if ((k) < group->tree_count) \
-        sum += forest->link_values[group->links[k] + i##k];
+        sum += values[i##k];
     SIXTEEN(START)
-    for (int level = 0; level < group->depth; level++) {
+    for (int level = 0; level < group->depth; level += 2) {
+        uint64_t words = UINT64_MAX;
         SIXTEEN(STEP)
+        SIXTEEN(STEP)
+        SIXTEEN(AND)
+        if (ARE_LEAVES(words))
+            break;
     }
     SIXTEEN(ADD)
 #undef START
@@ -119,9 +156,9 @@ static float add_link_group(const shard_forest *forest, const struct shard__grou
     return sum;
 }
 
-static float row_margin(const shard_forest *forest, const float *row, uint32_t *keys, float sum)
+static float row_margin(const shard_forest *forest, const float *row, uint64_t *keys, float sum)
 {
-    shard__row_keys(row, forest->feature_count, keys);
+    lay_keys(row, forest->feature_count, keys, 1, 0);
     for (size_t i = 0; i < forest->group_count; i++) {
         const struct shard__group *group = &forest->groups[i];
         if (group->kind == SHARD__GROUP_HEAP)
@@ -134,15 +171,13 @@ static float row_margin(const shard_forest *forest, const float *row, uint32_t *
     return sum;
 }
 
-/* One padded tree for eight rows, whose keys are `stride` apart. */
-static void add_heap_tree(const struct shard__heap_node *nodes, const float *leaves, size_t root, const uint32_t *keys,
-                          size_t stride, int depth, float *sums)
+/* One padded tree for eight rows. */
+static void add_heap_tree(const uint64_t *nodes, const float *leaves, uint64_t root, const uint64_t *keys, int depth,
+                          float *sums)
 {
     size_t below = (size_t)SHARD__GROUP_TREES << depth;
-#define START(k)                                 \
-    const uint32_t *keys##k = keys + (k)*stride; \
-    size_t i##k = root;
-#define STEP(k) HEAP_STEP(i##k, nodes, keys##k);
+#define START(k) uint64_t i##k = root;
+#define STEP(k) HEAP_STEP(i##k, nodes, keys, 8, k);
 #define ADD(k) sums[k] += leaves[i##k - below];
     EIGHT(START)
     for (int level = 0; level < depth; level++) {
@@ -154,44 +189,45 @@ static void add_heap_tree(const struct shard__heap_node *nodes, const float *lea
 #undef ADD
 }
 
-static void add_link_tree(const struct shard__link_node *nodes, const float *values, const uint32_t *keys,
-                          size_t stride, int depth, float *sums)
+static void add_link_tree(const uint64_t *nodes, const float *values, uint64_t root, const uint64_t *keys, int depth,
+                          float *sums)
 {
-#define START(k)                                 \
-    const uint32_t *keys##k = keys + (k)*stride; \
-    size_t i##k = 0;
-#define STEP(k) LINK_STEP(i##k, nodes, keys##k);
+#define START(k) uint64_t i##k = root;
+#define STEP(k) LINK_STEP(i##k, nodes, keys, 8, k);
 #define ADD(k) sums[k] += values[i##k];
     EIGHT(START)
-    for (int level = 0; level < depth; level++) {
+    for (int level = 0; level < depth; level += 2) {
+        uint64_t words = UINT64_MAX;
         EIGHT(STEP)
+        EIGHT(STEP)
+        EIGHT(AND)
+        if (ARE_LEAVES(words))
+            break;
     }
     EIGHT(ADD)
 #undef START
 #undef STEP
+#undef AND
 #undef ADD
 }
 
 /* `count` is a multiple of eight here. */
-static void add_heap_group_to_rows(const shard_forest *forest, const struct shard__group *group, const uint32_t *keys,
-                                   int count, float *sums)
+static void add_group_to_rows(const shard_forest *forest, const struct shard__group *group, const uint64_t *keys,
+                              int count, float *sums)
 {
-    size_t stride = shard__key_count(forest);
-    for (int32_t k = 0; k < group->tree_count; k++)
-        for (int row = 0; row < count; row += 8)
-            add_heap_tree(forest->heap + group->nodes, forest->heap_leaves + group->nodes,
-                          (size_t)SHARD__GROUP_TREES + (size_t)k, keys + (size_t)row * stride, stride, group->depth,
-                          sums + row);
-}
-
-static void add_link_group_to_rows(const shard_forest *forest, const struct shard__group *group, const uint32_t *keys,
-                                   int count, float *sums)
-{
-    size_t stride = shard__key_count(forest);
-    for (int32_t k = 0; k < group->tree_count; k++)
-        for (int row = 0; row < count; row += 8)
-            add_link_tree(forest->links + group->links[k], forest->link_values + group->links[k],
-                          keys + (size_t)row * stride, stride, forest->trees[group->first_tree + k].depth, sums + row);
+    const uint64_t *nodes = forest->walk_nodes + group->nodes;
+    const float *leaves = forest->walk_leaves + group->nodes;
+    size_t key_count = shard__key_count(forest);
+    for (int32_t k = 0; k < group->tree_count; k++) {
+        int depth = forest->trees[group->first_tree + k].depth;
+        for (int row = 0; row < count; row += 8) {
+            const uint64_t *eight = keys + (size_t)row * key_count;
+            if (group->kind == SHARD__GROUP_HEAP)
+                add_heap_tree(nodes, leaves, (uint64_t)(SHARD__GROUP_TREES + k), eight, group->depth, sums + row);
+            else
+                add_link_tree(nodes, leaves, group->roots[k], eight, depth, sums + row);
+        }
+    }
 }
 
 static void add_deep_tree_to_rows(const shard_forest *forest, int32_t tree, const float *rows, int64_t stride,
@@ -202,25 +238,23 @@ static void add_deep_tree_to_rows(const shard_forest *forest, int32_t tree, cons
         sums[row] += shard__walk(nodes, rows + row * stride);
 }
 
-static void walk_block(const shard_forest *forest, const float *rows, int64_t stride, int count, uint32_t *keys,
+static void walk_block(const shard_forest *forest, const float *rows, int64_t stride, int count, uint64_t *keys,
                        float *margins)
 {
     size_t key_count = shard__key_count(forest);
     float sums[SHARD__BLOCK_ROWS] = {0};
     memcpy(sums, margins, (size_t)count * sizeof(float));
-    for (int row = 0; row < count; row++)
-        shard__row_keys(rows + row * stride, forest->feature_count, keys + (size_t)row * key_count);
-    /* The last eight may be fewer: the rest walks over zeros, and is not given out. */
+    /* The last eight may be fewer: the rest walks as the last row does, and is not given out. */
     int padded = (count + 7) / 8 * 8;
-    memset(keys + (size_t)count * key_count, 0, (size_t)(padded - count) * key_count * sizeof(uint32_t));
+    for (int row = 0; row < padded; row++)
+        lay_keys(rows + (row < count ? row : count - 1) * stride, forest->feature_count,
+                 keys + (size_t)(row & ~7) * key_count, 8, row & 7);
     for (size_t i = 0; i < forest->group_count; i++) {
         const struct shard__group *group = &forest->groups[i];
         if (group->kind == SHARD__GROUP_PLAIN)
             add_deep_tree_to_rows(forest, group->first_tree, rows, stride, count, sums);
-        else if (group->kind == SHARD__GROUP_HEAP)
-            add_heap_group_to_rows(forest, group, keys, padded, sums);
         else
-            add_link_group_to_rows(forest, group, keys, padded, sums);
+            add_group_to_rows(forest, group, keys, padded, sums);
     }
     memcpy(margins, sums, (size_t)count * sizeof(float));
 }
@@ -256,14 +290,14 @@ static int rows_together(const shard_forest *forest, int64_t rows)
     return rows < 8 ? 1 : SHARD__BLOCK_ROWS;
 }
 
-static void together(const shard_forest *forest, const float *rows, int64_t stride, int step, int count, uint32_t *keys,
+static void together(const shard_forest *forest, const float *rows, int64_t stride, int step, int count, uint64_t *keys,
                      float *margins)
 {
     if (step == 1)
         *margins = row_margin(forest, rows, keys, *margins);
 #if SHARD__HAS_AVX512
     else if (step == SHARD__AVX512_ROWS)
-        mask_block(forest, rows, stride, count, keys, margins);
+        mask_block(forest, rows, stride, count, (uint32_t *)keys, margins);
 #endif
     else
         walk_block(forest, rows, stride, count, keys, margins);
@@ -272,21 +306,21 @@ static void together(const shard_forest *forest, const float *rows, int64_t stri
 int shard__margins(const shard_forest *forest, const struct shard_matrix *rows, int64_t stride, float *margins)
 {
     enum { ON_STACK = 4096 };
-    uint32_t small[ON_STACK], *keys = small;
+    uint64_t small[ON_STACK], *keys = small;
     int step = rows_together(forest, rows->rows);
     size_t needed = shard__key_count(forest) * (size_t)step;
     if (forest->plain) {
         plain_margins(forest, rows, stride, margins);
         return 0;
     }
-    if (needed > ON_STACK && (keys = shard__realloc(forest->context, NULL, 0, needed * sizeof(uint32_t))) == NULL)
+    if (needed > ON_STACK && (keys = shard__realloc(forest->context, NULL, 0, needed * sizeof(uint64_t))) == NULL)
         return SHARD_ENOMEM;
     for (int64_t i = 0; i < rows->rows; i += step) {
         int64_t left = rows->rows - i;
         together(forest, rows->values + i * stride, stride, step, left < step ? (int)left : step, keys, margins + i);
     }
     if (keys != small)
-        shard__release(forest->context, keys, needed * sizeof(uint32_t));
+        shard__release(forest->context, keys, needed * sizeof(uint64_t));
     return 0;
 }
 

@@ -26,10 +26,8 @@ void shard_forest_free(shard_forest *forest)
     shard__release(context, forest->covers, forest->cover_capacity * sizeof(float));
     shard__release(context, forest->trees, forest->tree_capacity * sizeof(struct shard__tree));
     shard__release(context, forest->groups, forest->group_count * sizeof(struct shard__group));
-    shard__release(context, forest->heap, forest->heap_count * sizeof(struct shard__heap_node));
-    shard__release(context, forest->heap_leaves, forest->heap_count * sizeof(float));
-    shard__release(context, forest->links, forest->link_count * sizeof(struct shard__link_node));
-    shard__release(context, forest->link_values, forest->link_count * sizeof(float));
+    shard__release(context, forest->walk_nodes, (forest->walk_count + 1) * sizeof(uint64_t));
+    shard__release(context, forest->walk_leaves, (forest->walk_count + 1) * sizeof(float));
     shard__release(context, masks->nodes, masks->node_count * sizeof(struct shard__mask_node));
     shard__release(context, masks->begins, (2 * (size_t)forest->feature_count + 1) * sizeof(size_t));
     shard__release(context, masks->leaves, (size_t)forest->tree_count * SHARD__MASK_LEAVES * sizeof(float));
@@ -43,8 +41,7 @@ static size_t memory_of(const shard_forest *forest)
     size_t bytes = sizeof(*forest) + forest->node_capacity * sizeof(struct shard__node) +
                    forest->cover_capacity * sizeof(float) + forest->tree_capacity * sizeof(struct shard__tree) +
                    forest->group_count * sizeof(struct shard__group) +
-                   forest->heap_count * (sizeof(struct shard__heap_node) + sizeof(float)) +
-                   forest->link_count * (sizeof(struct shard__link_node) + sizeof(float));
+                   forest->walk_count * (sizeof(uint64_t) + sizeof(float));
     if (forest->masks.nodes != NULL)
         bytes += forest->masks.node_count * sizeof(struct shard__mask_node) +
                  (2 * (size_t)forest->feature_count + 1) * sizeof(size_t) +

@@ -39,25 +39,23 @@ struct shard__attribute {
 /*
  * Walk layout. Floats become unsigned numbers of the same order; `below` is the threshold's number less one, so that a
  * row goes right where below < key. A row has two lanes of keys: what is missing is the smallest number in the first
- * lane (goes left) and the largest in the second (goes right). So a step has no branch, and eight walks go on at a
- * time.
+ * lane (goes left) and the largest in the second (goes right). So a step has no branch, and many walks go on at a time.
+ *
+ * A node is one word, so that a step loads but two: `below` in the upper half, and beneath it where to look. A key is
+ * in the upper half of its word, too, and the words are compared as they are, since below < key also decides between
+ * words whose lower halves differ.
  *
  * Trees of a group are either padded to one depth, in one heap that begins with their roots, root k at index 16 + k; a
- * step is i = 2i + (below < key). Or, when padding would take much memory, linked: i = left + (below < key), and a leaf
- * leads to itself.
+ * step is i = 2i + (below < key), and the lower half is eight times the index of the key. Or, when padding would take
+ * much memory, linked: i = left + (below < key), where the lower half has left in its upper 16 bits and eight times the
+ * index of the key in the others. A leaf leads to itself, and nothing is above its `below`.
  */
-struct shard__heap_node {
-    uint32_t below;
-    uint32_t key; /* index into the row's keys */
+enum {
+    SHARD__GROUP_TREES = 16,
+    SHARD__HEAP_DEPTH = 8,
+    SHARD__LINK_NODES = 1 << 16, /* of a group, since left has 16 bits */
+    SHARD__LINK_KEYS = 1 << 13
 };
-
-struct shard__link_node {
-    uint32_t below;
-    uint16_t key;
-    uint16_t left;
-};
-
-enum { SHARD__GROUP_TREES = 16, SHARD__HEAP_DEPTH = 8, SHARD__LINK_NODES = 1 << 16 };
 
 enum shard__group_kind { SHARD__GROUP_HEAP, SHARD__GROUP_LINK, SHARD__GROUP_PLAIN };
 
@@ -66,9 +64,10 @@ struct shard__group {
     enum shard__group_kind kind;
     int32_t first_tree;
     int32_t tree_count;
-    int32_t depth;                    /* of the deepest tree */
-    size_t nodes;                     /* HEAP: where the group begins, in nodes and in leaves */
-    size_t links[SHARD__GROUP_TREES]; /* LINK: where tree k is */
+    int32_t depth;                      /* of the deepest tree */
+    int32_t node_count;                 /* of its trees, before padding */
+    size_t nodes;                       /* where the group begins, in nodes and in leaves */
+    uint16_t roots[SHARD__GROUP_TREES]; /* LINK: where tree k begins, from there */
 };
 
 /*
@@ -127,12 +126,9 @@ struct shard_forest {
 
     struct shard__group *groups;
     size_t group_count;
-    struct shard__heap_node *heap;
-    float *heap_leaves;
-    size_t heap_count;
-    struct shard__link_node *links;
-    float *link_values;
-    size_t link_count;
+    uint64_t *walk_nodes;
+    float *walk_leaves; /* HEAP: from the leftmost leaf of the group's first tree on; LINK: of each node */
+    size_t walk_count;
 
     struct shard__masks masks; /* nodes NULL: a tree has too many leaves */
     int lead_high;             /* the leftmost leaf is the highest bit (AVX-512), else the lowest */
@@ -168,28 +164,12 @@ static inline uint32_t shard__threshold_below(float threshold)
     return shard__float_order(threshold) - 1;
 }
 
-/* The two lanes of a row's keys: `lanes` has room for 2 * count. Four at a time, in the compilers' own vectors. */
-static inline void shard__row_keys(const float *row, int32_t count, uint32_t *lanes)
+/* A value's keys in both lanes. */
+static inline void shard__value_keys(float value, uint32_t *ret_left, uint32_t *ret_right)
 {
-    typedef float floats __attribute__((vector_size(16)));
-    typedef uint32_t words __attribute__((vector_size(16)));
-    int32_t i = 0;
-    for (; i + 4 <= count; i += 4) {
-        floats x;
-        __builtin_memcpy(&x, row + i, sizeof(x));
-        words bits = (words)(x + 0.0f);
-        words missing = (words)((bits & 0x7fffffffu) > 0x7f800000u);
-        words order = bits ^ ((0u - (bits >> 31)) | 0x80000000u);
-        words left = order & ~missing, right = order | missing;
-        __builtin_memcpy(lanes + i, &left, sizeof(left));
-        __builtin_memcpy(lanes + count + i, &right, sizeof(right));
-    }
-    for (; i < count; i++) {
-        uint32_t order = shard__float_order(row[i]);
-        uint32_t missing = row[i] != row[i] ? UINT32_MAX : 0;
-        lanes[i] = order & ~missing;
-        lanes[count + i] = order | missing;
-    }
+    uint32_t order = shard__float_order(value), missing = value != value ? UINT32_MAX : 0;
+    *ret_left = order & ~missing;
+    *ret_right = order | missing;
 }
 
 /* Numbers in a row's keys. */

@@ -14,10 +14,10 @@ void shard__mask_feature(const shard_forest *forest, int32_t feature, float valu
 {
     const struct shard__masks *layout = &forest->masks;
     const size_t *begins = layout->begins + 2 * (size_t)feature;
-    uint32_t keys[2];
-    shard__row_keys(&value, 1, keys);
-    clear(layout->nodes + begins[0], layout->nodes + begins[1], keys[0], masks);
-    clear(layout->nodes + begins[1], layout->nodes + begins[2], keys[1], masks);
+    uint32_t left, right;
+    shard__value_keys(value, &left, &right);
+    clear(layout->nodes + begins[0], layout->nodes + begins[1], left, masks);
+    clear(layout->nodes + begins[1], layout->nodes + begins[2], right, masks);
 }
 
 static inline int first_leaf(uint64_t mask)
