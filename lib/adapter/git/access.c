@@ -106,10 +106,10 @@ static int port_of(const char *url)
     return at != NULL && *at == ':' && sscanf(at + 1, "%d", &port) == 1 && port > 0 ? port : DEFAULT_SSH_PORT;
 }
 
+/* libgit2 may put its own words in place of these. */
 static int refuse(struct shard__git_access *access, const char *problem, const char *host)
 {
-    snprintf(access->problem, sizeof(access->problem), "%s '%.100s'", problem, host);
-    git_error_set_str(GIT_ERROR_CALLBACK, access->problem);
+    snprintf(access->catalog->distrust, sizeof(access->catalog->distrust), "%s '%.100s'", problem, host);
     return GIT_ECERTIFICATE;
 }
 

@@ -59,7 +59,10 @@ int shard__git_fail(const shard_catalog *catalog, int git_code, const char *form
     vsnprintf(doing, sizeof(doing), format, arguments);
     va_end(arguments);
     const git_error *error = git_error_last();
-    snprintf(text, sizeof(text), "%s", error == NULL || error->message == NULL ? "no reason given" : error->message);
+    const char *said = error == NULL || error->message == NULL ? "no reason given" : error->message;
+    if (git_code == GIT_ECERTIFICATE && catalog->distrust[0] != '\0')
+        said = catalog->distrust;
+    snprintf(text, sizeof(text), "%s", said);
     int code = code_of(git_code, error, text);
     return shard__fail(code, "catalog '%s': %s: %s%s", catalog->path, doing, text, advice(catalog, git_code, code));
 }

@@ -8,6 +8,9 @@
  */
 
 #include <git2.h>
+#if __has_include(<git2/sys/errors.h>)
+#include <git2/sys/errors.h> /* git_error_set_str(), since 1.8 */
+#endif
 #include <pthread.h>
 #include <stdatomic.h>
 
@@ -63,6 +66,7 @@ struct shard_catalog {
     shard_credential_fn credential;
     void *credential_self;
     atomic_int was_silent; /* the remote, in the call that is under way or was last */
+    char distrust[300];    /* why it is not who it should be, in that call; "" */
     int socket;            /* of the call that is under way, as far as it has one; -1: none */
 
     int epoll_fd, timer_fd, wake_fd;
@@ -174,7 +178,6 @@ void shard__git_wait_idle(shard_catalog *catalog, const int *is_under_way);
 struct shard__git_access {
     shard_catalog *catalog;
     int tries;
-    char problem[300]; /* why the other side was refused, "" */
 };
 void shard__git_set_access(git_remote_callbacks *callbacks, struct shard__git_access *access);
 

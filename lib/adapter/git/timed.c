@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Bounds on how long a remote may be silent. From version 1.7 on, libgit2 has them; before, its sockets wait without
- * end. So there this file makes the sockets: connecting and, under TLS, each read and write is bounded, and a server of
- * ssh, which speaks first, has to within that time. What libssh2 waits for afterwards nothing but the end of the socket
- * can cut short: whoever waits for the job looks whether there was silence for too long, and shuts the socket down.
+ * Bounds on how long a remote may be silent. libgit2's sockets wait without end; the time-outs that it has since 1.7 do
+ * not hold over ssh, whose handshake it begins anew after each. So this file makes the sockets: connecting and, under
+ * TLS, each read and write is bounded, and a server of ssh, which speaks first, has to within that time. What libssh2
+ * waits for afterwards nothing but the end of the socket can cut short: whoever waits for the job looks whether there
+ * was silence for too long, and shuts the socket down.
  *
  * libgit2 has one kind of socket for a process. One that it makes for somebody else's repository waits as always.
  */
@@ -32,9 +33,7 @@ enum { DEFAULT_TIMEOUT_MS = 30000 };
 /* Whose call is under way in this thread. */
 static _Thread_local shard_catalog *calling;
 
-#if LIBGIT2_VER_MAJOR == 1 && LIBGIT2_VER_MINOR < 7
-
-/* The first four are those of libgit2's own sockets, which its ssh transport looks into. */
+/* The first four are those of libgit2's own sockets, which its ssh transport looks into: so from 1.5 to 1.9. */
 struct stream {
     git_stream parent;
     char *host;
@@ -223,23 +222,6 @@ static int new_stream(git_stream **ret_stream, const char *host, const char *por
     return 0;
 }
 
-static void use_bounds(const shard_catalog *catalog)
-{
-    git_stream_registration registration = {.version = GIT_STREAM_VERSION, .init = new_stream};
-    (void)catalog;
-    git_stream_register(GIT_STREAM_STANDARD, &registration);
-}
-
-#else
-
-static void use_bounds(const shard_catalog *catalog)
-{
-    git_libgit2_opts(GIT_OPT_SET_SERVER_CONNECT_TIMEOUT, catalog->timeout_ms);
-    git_libgit2_opts(GIT_OPT_SET_SERVER_TIMEOUT, catalog->timeout_ms);
-}
-
-#endif
-
 void shard__git_cut_if_silent(shard_catalog *catalog)
 {
     struct tcp_info info;
@@ -280,6 +262,7 @@ int shard__git_call(shard_catalog *catalog, shard__git_work *work)
 {
     calling = catalog;
     catalog->was_silent = 0;
+    catalog->distrust[0] = '\0';
     int status = work(catalog);
     calling = NULL;
     return status;
@@ -314,6 +297,7 @@ int shard__git_call_and_wait(shard_catalog *catalog, shard__git_work *work)
 
 void shard__git_set_timeout(shard_catalog *catalog, double seconds)
 {
+    git_stream_registration registration = {.version = GIT_STREAM_VERSION, .init = new_stream};
     catalog->timeout_ms = seconds <= 0 ? DEFAULT_TIMEOUT_MS : seconds > 86400 ? 86400000 : (int)(seconds * 1000) + 1;
-    use_bounds(catalog);
+    git_stream_register(GIT_STREAM_STANDARD, &registration);
 }
