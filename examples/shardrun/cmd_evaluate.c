@@ -91,6 +91,15 @@ static json_t *score_json(const struct shard_candidate_info *candidate)
     return object;
 }
 
+static json_t *seconds_json(const struct shard_evaluation_info *info)
+{
+    if (info->seconds_rows == 0)
+        return json_null();
+    return json_pack("{s:s,s:I,s:f,s:f}", "chosen", info->has_seconds ? "trees" : "prior", "rows",
+                     (json_int_t)info->seconds_rows, "error", info->seconds_error, "prior_error",
+                     info->prior_seconds_error);
+}
+
 static void print_json(const shard_evaluation *evaluation, const struct shard_evaluation_info *info)
 {
     json_t *candidates = json_object();
@@ -107,6 +116,7 @@ static void print_json(const shard_evaluation *evaluation, const struct shard_ev
     json_object_set_new(object, "base_rate_test", number_or_null(info->base_rate_test));
     json_object_set_new(object, "chosen", json_string(info->chosen));
     json_object_set_new(object, "candidates", candidates);
+    json_object_set_new(object, "seconds", seconds_json(info));
     json_dumpf(object, stdout, JSON_COMPACT | JSON_REAL_PRECISION(9));
     putchar('\n');
     json_decref(object);
@@ -125,6 +135,10 @@ static void print_table(const shard_evaluation *evaluation, const struct shard_e
                score->log_loss, score->ece);
     }
     printf("\nchosen, without a look at the rows of the test: %s\n", info->chosen);
+    if (info->seconds_rows > 0)
+        printf("seconds: %s chosen, mean error of the logarithm %.4f (prior %.4f) on %" PRId64 " rows\n",
+               info->has_seconds ? "trees" : "prior", info->seconds_error, info->prior_seconds_error,
+               info->seconds_rows);
 }
 
 static int evaluate_table(shard_context *context, struct evaluate_options *evaluate, const shard_table *table)

@@ -50,8 +50,9 @@ static void print_json(const shard_model *model)
     for (int32_t j = 0; j < info.schema->feature_count; j++)
         json_array_append_new(columns, json_string(info.schema->features[j].name));
     json_t *object =
-        json_pack("{s:s,s:I,s:f,s:i,s:s,s:o}", "chosen", info.chosen, "train_rows", (json_int_t)info.train_rows,
-                  "base_rate", info.base_rate, "members", (int)info.member_count, "schema", hash, "columns", columns);
+        json_pack("{s:s,s:I,s:f,s:i,s:s,s:s,s:o}", "chosen", info.chosen, "train_rows", (json_int_t)info.train_rows,
+                  "base_rate", info.base_rate, "members", (int)info.member_count, "seconds",
+                  info.has_seconds ? "trees" : "prior", "schema", hash, "columns", columns);
     json_dumpf(object, stdout, JSON_COMPACT | JSON_REAL_PRECISION(9));
     putchar('\n');
     json_decref(object);

@@ -7,12 +7,13 @@
 #include "cli.h"
 #include "table_file.h"
 
-enum { PIECE = 1 << 16, KEY_TIME = 0x100, KEY_END, KEY_LABEL, KEY_IGNORE };
+enum { PIECE = 1 << 16, KEY_TIME = 0x100, KEY_END, KEY_LABEL, KEY_SECONDS, KEY_IGNORE };
 
 static const struct argp_option options[] = {
     {"time-column", KEY_TIME, "NAME", 0, "seconds at which an attempt started (default: t)", 0},
     {"end-column", KEY_END, "NAME", 0, "seconds at which it ended; empty: it has not (default: te)", 0},
     {"label-column", KEY_LABEL, "NAME", 0, "1: it failed, 0: it did not, empty: censored (default: y)", 0},
+    {"seconds-column", KEY_SECONDS, "NAME", 0, "how long it ran (default: from start to end)", 0},
     {"ignore", KEY_IGNORE, "NAME", 0, "leave a column out, one of text for example; may be given again", 0},
     {0}};
 
@@ -28,6 +29,9 @@ static error_t parse(int key, char *argument, struct argp_state *state)
         return 0;
     case KEY_LABEL:
         table->label_column = argument;
+        return 0;
+    case KEY_SECONDS:
+        table->seconds_column = argument;
         return 0;
     case KEY_IGNORE:
         strings_take(&table->ignored, need_copy(argument));
@@ -61,6 +65,7 @@ int table_make(shard_context *context, const struct table_options *table, bool l
                                         .time_column = table->time_column,
                                         .end_column = table->end_column,
                                         .label_column = table->label_column,
+                                        .seconds_column = table->seconds_column,
                                         .ignored = (const char *const *)table->ignored.items,
                                         .ignored_count = (int32_t)table->ignored.count,
                                         .label_optional = label_optional};

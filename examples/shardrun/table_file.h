@@ -14,6 +14,7 @@
 /* Options that every command with a table has; a child of its argp, whose input is a struct table_options. */
 struct table_options {
     const char *time_column;
+    const char *seconds_column;
     const char *end_column;
     const char *label_column;
     struct strings ignored;

@@ -10,12 +10,14 @@
 #include "place.h"
 #include "table_file.h"
 
+static const struct table_options options = {.seconds_column = "seconds"};
+
 /* A store being read into a table. */
 struct reading {
     shard_table *table;
     const struct shard_schema *schema;
     uint64_t hash;
-    float *values; /* of a row, without keys */
+    float *values; /* of a row, without keys; and its seconds */
     long rows, others;
     int status;
 };
@@ -31,6 +33,7 @@ static int take(void *self, const struct shard_outcome_row *outcome)
     for (int32_t i = 0; i < reading->schema->feature_count; i++)
         if (reading->schema->features[i].role == SHARD_FEATURE_VALUE)
             reading->values[count++] = isfinite(outcome->values[i]) ? outcome->values[i] : NAN;
+    reading->values[count] = outcome->seconds >= 0 ? (float)outcome->seconds : NAN;
     reading->rows++;
     reading->status = shard_table_add(reading->table, (double)outcome->start_ns / 1e9, (double)outcome->end_ns / 1e9,
                                       shard_outcome_label((int)outcome->outcome), reading->values);
@@ -39,11 +42,12 @@ static int take(void *self, const struct shard_outcome_row *outcome)
 
 static int name_columns(const struct reading *reading)
 {
-    const char **names = need_zeroed((size_t)reading->schema->feature_count, sizeof *names);
+    const char **names = need_zeroed((size_t)reading->schema->feature_count + 1, sizeof *names);
     int count = 0;
     for (int32_t i = 0; i < reading->schema->feature_count; i++)
         if (reading->schema->features[i].role == SHARD_FEATURE_VALUE)
             names[count++] = reading->schema->features[i].name;
+    names[count++] = options.seconds_column;
     int status = shard_table_columns(reading->table, names, count);
     free(names);
     return status;
@@ -55,7 +59,7 @@ static int read_rows(const struct shard_store_handle *store, shard_table *table,
     struct reading reading = {.table = table, .schema = schema, .hash = shard_schema_hash(schema)};
     if (store->port->each_outcome == NULL)
         return cli_error(CLI_USAGE, "store '%s' keeps no outcomes to learn from", path);
-    reading.values = need_zeroed((size_t)schema->feature_count, sizeof *reading.values);
+    reading.values = need_zeroed((size_t)schema->feature_count + 1, sizeof *reading.values);
     int status = name_columns(&reading);
     if (status == 0)
         status = store->port->each_outcome(store->self, take, &reading);
@@ -71,7 +75,6 @@ static int read_rows(const struct shard_store_handle *store, shard_table *table,
 
 int table_read_store(shard_context *context, const char *path, shard_table **ret_table)
 {
-    const struct table_options options = {0};
     struct shard_store_handle store = {0};
     struct place place;
     char *problem = NULL;

@@ -28,9 +28,11 @@ struct shard_table_config {
     const char *label_column;   /* 1: it failed, 0: it did not, empty: censored; NULL: "y" */
     const char *const *ignored; /* columns that are left out; they may hold text */
     int32_t ignored_count;
-    int32_t label_optional; /* non-zero: for forecasts alone; no label, no times and no order of time is needed */
-    int64_t max_cells;      /* features kept, 4 bytes each; 0: 33,554,432. A longer table, or one of more than
-                               524,288 rows, is thinned evenly */
+    int32_t label_optional;     /* non-zero: for forecasts alone; no label, no times and no order of time is needed */
+    int64_t max_cells;          /* features kept, 4 bytes each; 0: 33,554,432. A longer table, or one of more than
+                                   524,288 rows, is thinned evenly */
+    const char *seconds_column; /* how long the attempt ran; NULL, or where it is empty: from start to end, with all
+                                   waiting in between */
 };
 
 /** What a table holds. Pointers live until the table is fed, cleared or freed. */
@@ -73,8 +75,9 @@ SHARD_API int shard_table_end(shard_table *table);
 /**
  * Takes rows as numbers instead of text: first the names of the features, of which nothing is kept, then row by row.
  *
- * `values` has a number for each name; NaN is "not known". `label` is as shard_outcome_label() has it, `end` NaN: it
- * has not ended. Rows come in order of start, and memory is bounded, as with text; messages count the names as line 1.
+ * `values` has a number for each name, the seconds column among them if there is one; NaN is "not known". `label` is as
+ * shard_outcome_label() has it, `end` NaN: it has not ended. Rows come in order of start, and memory is bounded, as
+ * with text; messages count the names as line 1.
  *
  * Returns 0.
  * Errors: SHARD_EINVAL (the row, the column, and what was expected), SHARD_EPARSE (a name), SHARD_ELIMIT (2,048
@@ -307,6 +310,10 @@ struct shard_evaluation_info {
     int32_t candidate_count;
     const double *p_fail; /* of the chosen one, test_rows of them */
     const float *labels;
+    int32_t has_seconds;  /* trees were chosen for seconds; of the last block when prequential */
+    int64_t seconds_rows; /* of the test, that are done and of which the prior told seconds; 0: no errors */
+    double seconds_error; /* of what was chosen there, and of the prior, as shard_model_info has it */
+    double prior_seconds_error;
 };
 
 /** One candidate's scores. */

@@ -147,6 +147,8 @@ static int32_t role_of(shard_table *table, const char *name)
         table->has_label = 1;
         return SHARD__TABLE_COLUMN_LABEL;
     }
+    if (table->seconds_column != NULL && strcmp(name, table->seconds_column) == 0)
+        return SHARD__TABLE_COLUMN_SECONDS;
     return is_ignored(table, name) ? SHARD__TABLE_COLUMN_IGNORED : (int32_t)table->name_count;
 }
 
@@ -233,6 +235,10 @@ static int take_field(shard_table *table, const char *text, size_t size)
         table->row_start = value;
     } else if (role == SHARD__TABLE_COLUMN_END) {
         table->row_end = value;
+    } else if (role == SHARD__TABLE_COLUMN_SECONDS) {
+        if (value < 0 || isinf(value))
+            return bad_field(table, text, size, "seconds, 0 or more");
+        table->row_seconds = value;
     } else {
         if (fabs(value) > (double)FLT_MAX)
             return bad_field(table, text, size, "a finite number");

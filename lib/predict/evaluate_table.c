@@ -10,12 +10,14 @@
 #include "base/error.h"
 #include "logistic.h"
 #include "metrics.h"
+#include "seconds.h"
 #include "trainer.h"
 
 struct shard_evaluation {
     const shard_context *context;
     struct shard_evaluation_info info;
     struct shard__choice choice;
+    struct shard__seconds_score seconds;
     struct shard_score scores[SHARD__CANDIDATE_COUNT + 1];
     int numbers[SHARD__CANDIDATE_COUNT]; /* of the candidates that were tried */
     int64_t first;                       /* row of the test */
@@ -74,6 +76,19 @@ static int forecast(const shard_table *table, const struct shard__bundle *bundle
     return 0;
 }
 
+/* Seconds of rows [first, end), by what had ended when the first of them started. */
+static int run_seconds(shard_context *context, const shard_table *table, const struct shard_train_config *config,
+                       int64_t first, int64_t end, shard_evaluation *evaluation)
+{
+    struct shard__seconds seconds = {0};
+    int status = shard__seconds_train(context, table, table->starts[first], config, &seconds);
+    if (status == 0)
+        status = shard__seconds_test(context, table, &seconds, first, end, &evaluation->seconds);
+    evaluation->info.has_seconds = seconds.forest != NULL;
+    shard__seconds_clear(context, &seconds);
+    return status;
+}
+
 /* Trains on what had ended when row `first` started, and forecasts [first, end). */
 static int run_block(shard_context *context, const shard_table *table, const struct shard_train_config *config,
                      int64_t first, int64_t end, int32_t *ids, shard_evaluation *evaluation)
@@ -97,7 +112,7 @@ static int run_block(shard_context *context, const shard_table *table, const str
     }
     status = forecast(table, &bundle, first, end, evaluation);
     shard__bundle_clear(&bundle);
-    return status;
+    return status < 0 ? status : run_seconds(context, table, config, first, end, evaluation);
 }
 
 static int run(shard_context *context, const shard_table *table, const struct shard_evaluate_config *config,
@@ -141,6 +156,9 @@ static int summarise(const struct shard_train_config *config, shard_evaluation *
     info->chosen = shard__candidates[evaluation->choice.chosen].name;
     info->p_fail = evaluation->p[SHARD__CANDIDATE_COUNT];
     info->labels = evaluation->labels;
+    info->seconds_rows = evaluation->seconds.rows;
+    info->seconds_error = evaluation->seconds.error / (double)evaluation->seconds.rows;
+    info->prior_seconds_error = evaluation->seconds.prior_error / (double)evaluation->seconds.rows;
     return 0;
 }
 

@@ -34,11 +34,6 @@ static const float *row_of(const shard_table *table, int64_t row)
     return table->values + row * (int64_t)table->name_count;
 }
 
-static double took(const shard_table *table, int64_t row)
-{
-    return table->ends[row] - table->starts[row];
-}
-
 static double usual_of(const struct work *work, int64_t row)
 {
     const float *values = row_of(work->table, row);
@@ -70,7 +65,7 @@ static void observe(const struct work *work, struct shard_predictor_handle prior
     struct shard_observation observation = {.struct_size = sizeof observation,
                                             .row = row_of(table, row),
                                             .failed = (double)table->labels[row],
-                                            .seconds = took(table, row)};
+                                            .seconds = table->seconds[row]};
     prior.port->observe(prior.self, &observation);
 }
 
@@ -178,7 +173,7 @@ static int grow(const struct work *work, const int32_t *ids, int64_t count, stru
     int status = values != NULL && lowers != NULL && uppers != NULL ? 0 : SHARD_ENOMEM;
     for (size_t i = 0; status == 0 && i < rows; i++) {
         memcpy(values + i * columns, row_of(work->table, ids[i]), columns * sizeof(float));
-        lowers[i] = (float)(took(work->table, ids[i]) / usual_of(work, ids[i]));
+        lowers[i] = (float)(work->table->seconds[ids[i]] / usual_of(work, ids[i]));
         uppers[i] = is_done(work->table, ids[i]) ? lowers[i] : INFINITY;
     }
     struct shard_trees_job job = {.struct_size = sizeof job,
@@ -209,7 +204,7 @@ static int score_row(const struct work *work, const struct shard__seconds *secon
                      struct shard__seconds_score *score)
 {
     const shard_table *table = work->table;
-    double actual = log(took(table, row)), chosen = work->prior[row];
+    double actual = log(table->seconds[row]), chosen = work->prior[row];
     struct shard_matrix one = {row_of(table, row), 1, (int64_t)table->name_count};
     if (!is_done(table, row) || !isfinite(actual) || !(work->prior[row] > 0))
         return 0;
@@ -263,7 +258,7 @@ static int64_t find_rows(const struct work *work, double now, int32_t *ret_ids)
     const shard_table *table = work->table;
     int64_t count = 0;
     for (int64_t row = 0; row < table->rows; row++)
-        if (table->ends[row] <= now && took(table, row) > 0 && usual_of(work, row) > 0)
+        if (table->ends[row] <= now && table->seconds[row] > 0 && usual_of(work, row) > 0)
             ret_ids[count++] = (int32_t)row;
     return count;
 }

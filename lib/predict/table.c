@@ -15,7 +15,10 @@ static int copy_names(shard_table *table, const struct shard_table_config *confi
     table->time_column = shard__strdup(table->context, config->time_column != NULL ? config->time_column : "t");
     table->end_column = shard__strdup(table->context, config->end_column != NULL ? config->end_column : "te");
     table->label_column = shard__strdup(table->context, config->label_column != NULL ? config->label_column : "y");
-    if (table->time_column == NULL || table->end_column == NULL || table->label_column == NULL)
+    if (config->seconds_column != NULL)
+        table->seconds_column = shard__strdup(table->context, config->seconds_column);
+    if (table->time_column == NULL || table->end_column == NULL || table->label_column == NULL ||
+        (config->seconds_column != NULL && table->seconds_column == NULL))
         return SHARD_ENOMEM;
     if (config->ignored_count == 0)
         return 0;
@@ -50,6 +53,7 @@ int shard_table_new(shard_context *context, const struct shard_table_config *con
     table->line = 1;
     table->at_begin = 1;
     table->last_start = -INFINITY;
+    table->row_seconds = NAN;
     shard__bytes_init(&table->field, context);
     status = copy_names(table, &ours);
     if (status < 0) {
@@ -79,10 +83,12 @@ void shard_table_free(shard_table *table)
     shard__strfree(context, table->time_column);
     shard__strfree(context, table->end_column);
     shard__strfree(context, table->label_column);
+    shard__strfree(context, table->seconds_column);
     shard__release(context, table->values, table->value_capacity * sizeof(float));
     shard__release(context, table->starts, table->start_capacity * sizeof(double));
     shard__release(context, table->ends, table->end_capacity * sizeof(double));
     shard__release(context, table->labels, table->label_capacity * sizeof(float));
+    shard__release(context, table->seconds, table->second_capacity * sizeof(double));
     shard__release(context, table->roles, table->role_capacity * sizeof(int32_t));
     shard__bytes_free(&table->field);
     shard__release(context, table, sizeof *table);
@@ -103,6 +109,7 @@ static void thin(shard_table *table)
         table->starts[kept] = table->starts[row];
         table->ends[kept] = table->ends[row];
         table->labels[kept] = table->labels[row];
+        table->seconds[kept] = table->seconds[row];
     }
     table->rows = kept;
     table->thinning *= 2;
@@ -124,13 +131,15 @@ int shard__table_keep_row(shard_table *table)
     if (shard__grow(table->context, &table->values, &table->value_capacity, rows * columns, sizeof(float)) < 0 ||
         shard__grow(table->context, &table->starts, &table->start_capacity, rows, sizeof(double)) < 0 ||
         shard__grow(table->context, &table->ends, &table->end_capacity, rows, sizeof(double)) < 0 ||
-        shard__grow(table->context, &table->labels, &table->label_capacity, rows, sizeof(float)) < 0)
+        shard__grow(table->context, &table->labels, &table->label_capacity, rows, sizeof(float)) < 0 ||
+        shard__grow(table->context, &table->seconds, &table->second_capacity, rows, sizeof(double)) < 0)
         return SHARD_ENOMEM;
     if (columns > 0)
         memcpy(table->values + (rows - 1) * columns, table->row, columns * sizeof(float));
     table->starts[rows - 1] = table->row_start;
     table->ends[rows - 1] = table->row_end;
     table->labels[rows - 1] = table->row_label;
+    table->seconds[rows - 1] = isnan(table->row_seconds) ? table->row_end - table->row_start : table->row_seconds;
     table->rows = wanted;
     return 0;
 }

@@ -21,7 +21,8 @@ enum {
     SHARD__TABLE_COLUMN_TIME = -1,
     SHARD__TABLE_COLUMN_END = -2,
     SHARD__TABLE_COLUMN_LABEL = -3,
-    SHARD__TABLE_COLUMN_IGNORED = -4
+    SHARD__TABLE_COLUMN_IGNORED = -4,
+    SHARD__TABLE_COLUMN_SECONDS = -5
 };
 
 enum shard__csv_state { SHARD__CSV_START, SHARD__CSV_PLAIN, SHARD__CSV_QUOTED, SHARD__CSV_QUOTE_SEEN };
@@ -31,6 +32,7 @@ struct shard_table {
     char *time_column;
     char *end_column;
     char *label_column;
+    char *seconds_column; /* or NULL */
     char **ignored;
     size_t ignored_count;
     int label_optional;
@@ -47,6 +49,8 @@ struct shard_table {
     size_t end_capacity;
     float *labels; /* NaN: censored */
     size_t label_capacity;
+    double *seconds;
+    size_t second_capacity;
     int64_t rows;
     int64_t rows_read;
     int64_t thinning; /* one row of so many is kept */
@@ -76,6 +80,7 @@ struct shard_table {
     double row_start;
     double row_end;
     float row_label;
+    double row_seconds; /* NaN: from start to end */
 };
 
 /* What every row goes through, whatever it comes from: the columns, then for each row its times. 0 or a code. */

@@ -40,6 +40,8 @@ static int take_values(shard_table *table, const float *values)
                                (long long)table->row_line, (double)values[i - OWN], table->header[i]);
         if (table->roles[i] >= 0)
             table->row[table->roles[i]] = values[i - OWN];
+        else if (table->roles[i] == SHARD__TABLE_COLUMN_SECONDS)
+            table->row_seconds = (double)values[i - OWN];
     }
     return 0;
 }

@@ -25,12 +25,12 @@ static void ask(shard_context *context, const shard_model *model)
 {
     struct shard_model_info info = {.struct_size = sizeof(info)};
     struct shard_predictor_handle predictor = {0};
-    double p = 0;
+    double p = 0, seconds = 0;
     check(shard_model_describe(model, &info) == 0);
     size_t columns = (size_t)info.schema->feature_count;
     float *row = calloc(columns, sizeof(float));
     struct shard_matrix rows = {.values = row, .rows = 1};
-    struct shard_forecasts ret = {.p_fail = &p};
+    struct shard_forecasts ret = {.p_fail = &p, .seconds = &seconds};
     check(row != NULL && shard_model_predictor(context, model, &predictor) == 0);
     int status = shard_predict(predictor, &rows, (int32_t)columns, &ret);
     check(status < 0 || (p >= 0 && p <= 1));

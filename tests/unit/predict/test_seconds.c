@@ -247,6 +247,56 @@ START_TEST(a_model_of_the_first_format_has_none_and_is_read)
 }
 END_TEST
 
+START_TEST(an_evaluation_scores_seconds_on_rows_that_taught_nobody)
+{
+    struct shard_evaluate_config config = {.struct_size = sizeof(config), .train = usual_config()};
+    struct shard_evaluation_info info = {.struct_size = sizeof(info)};
+    for (int prequential = 0; prequential < 2; prequential++) {
+        shard_table *table = made_table(5);
+        shard_evaluation *evaluation = NULL;
+        config.prequential = prequential;
+        config.blocks = 3;
+        ck_assert_int_eq(shard_evaluate(context, table, &config, &evaluation), 0);
+        shard_evaluation_describe(evaluation, &info);
+        ck_assert_int_eq(info.has_seconds, 1);
+        ck_assert_int_gt(info.seconds_rows, info.test_rows * 8 / 10);
+        ck_assert_int_lt(info.seconds_rows, info.test_rows);
+        ck_assert_double_lt(info.seconds_error, 0.2);
+        ck_assert_double_gt(info.prior_seconds_error, 0.4);
+        shard_evaluation_free(evaluation);
+        shard_table_free(table);
+    }
+}
+END_TEST
+
+/* Half of the attempts waited for ten hours between their start and their work. */
+START_TEST(a_column_says_how_long_attempts_ran_without_their_waiting)
+{
+    static const char text[] = "t,te,y,ran,task_expected_seconds\n";
+    struct shard_table_config config = {.struct_size = sizeof(config), .seconds_column = "ran"};
+    struct shard_train_config train = usual_config();
+    shard_table *table = NULL;
+    shard_model *model = NULL;
+    ck_assert_int_eq(shard_table_new(context, &config, &table), 0);
+    ck_assert_int_eq(shard_table_feed(table, text, strlen(text)), 0);
+    for (int i = 0; i < 600; i++) {
+        char line[96];
+        int size = snprintf(line, sizeof(line), "%d,%d,%d,%d,%d\n", i, i + 10 + i % 2 * 36000, i % 7 == 0, 10 + i % 3,
+                            10 + i % 3);
+        ck_assert_int_eq(shard_table_feed(table, line, (size_t)size), 0);
+    }
+    ck_assert_int_eq(shard_table_end(table), 0);
+    ck_assert_str_eq(shard_table_column(table, 0), "task_expected_seconds");
+    ck_assert_int_eq(shard_train(context, table, &train, &model), 0);
+    struct shard_model_info info = {.struct_size = sizeof(info)};
+    shard_model_describe(model, &info);
+    ck_assert_int_gt(info.later_rows, 0);
+    ck_assert_double_lt(info.prior_seconds_error, 0.01);
+    shard_model_free(model);
+    shard_table_free(table);
+}
+END_TEST
+
 START_TEST(a_champion_tells_the_models_seconds)
 {
     const struct shard_schema *own = shard_history_schema();
@@ -280,6 +330,8 @@ int main(void)
     tcase_add_test(tests, the_priors_seconds_stay_where_trees_are_no_better);
     tcase_add_test(tests, a_model_keeps_its_trees_of_seconds);
     tcase_add_test(tests, a_model_of_the_first_format_has_none_and_is_read);
+    tcase_add_test(tests, an_evaluation_scores_seconds_on_rows_that_taught_nobody);
+    tcase_add_test(tests, a_column_says_how_long_attempts_ran_without_their_waiting);
     tcase_add_test(tests, a_champion_tells_the_models_seconds);
     suite_add_tcase(suite, tests);
     return suite_run(suite);
