@@ -37,7 +37,7 @@ int place_parse(const char *text, struct place *ret_place, char **ret_problem)
     } else if (!in_memory && path[scheme] == ':') {
         *ret_problem = need_printf("there is no store of the kind '%.*s'; write PATH, sqlite:PATH, "
                                    "redis://[USER@]HOST[:PORT][/DB], redis+unix://[USER@]/PATH, "
-                                   "redis-sentinel://[USER@]HOST[:PORT]/MASTER or memory:",
+                                   "redis-sentinel://[USER@]HOST[:PORT]/MASTER (rediss..: with TLS) or memory:",
                                    (int)scheme, path);
         return -1;
     }
@@ -99,6 +99,10 @@ static int open_redis(const struct place *place, shard_context *context, struct 
     config.wait_replicas = number_from("SHARDRUN_REDIS_WAIT_REPLICAS");
     config.wait_ms = number_from("SHARDRUN_REDIS_WAIT_MS");
     config.waitaof = number_from("SHARDRUN_REDIS_WAITAOF");
+    config.tls_ca = getenv("SHARDRUN_REDIS_TLS_CA");
+    config.tls_cert = getenv("SHARDRUN_REDIS_TLS_CERT");
+    config.tls_key = getenv("SHARDRUN_REDIS_TLS_KEY");
+    config.tls_name = getenv("SHARDRUN_REDIS_TLS_NAME");
     return shard_redis_store_open(context, &config, ret_store);
 }
 

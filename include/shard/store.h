@@ -239,8 +239,8 @@ SHARD_API int shard_sqlite_store_open(shard_context *context, const struct shard
  * redis://[USER@]HOST[:PORT][/DB], redis+unix://[USER@]/PATH[?db=DB], or
  * redis-sentinel://[USER@]HOST[:PORT][,HOST[:PORT]
  * ...]/MASTER[/DB], whose hosts are sentinels (port 26379) that are asked for the master, again when it is lost. A
- * server of a cluster may be any of its nodes: the store follows to the one that has the run. A password never stands
- * in a URL: URLs are logged, and shown by ps.
+ * server of a cluster may be any of its nodes: the store follows to the one that has the run. rediss:// and
+ * rediss-sentinel:// are the same with TLS. A password never stands in a URL: URLs are logged, and shown by ps.
  */
 struct shard_redis_store_config {
     size_t struct_size;
@@ -264,6 +264,11 @@ struct shard_redis_store_config {
     const char *sentinel_user;    /* to sentinels, which have users of their own; NULL: the default one */
     const char *sentinel_password;
     const char *sentinel_password_file;
+    int32_t tls;          /* non-zero: TLS, as rediss:// says; to sentinels too. Certificates are always checked */
+    const char *tls_ca;   /* file, or directory, of the authorities that are trusted; NULL: those of the system */
+    const char *tls_cert; /* file with a certificate of ours, for servers that ask for one */
+    const char *tls_key;  /* file with its key, without a pass phrase; NULL: in tls_cert */
+    const char *tls_name; /* that the server's certificate must have; NULL: the host's name or address */
 };
 
 /**
@@ -278,8 +283,8 @@ struct shard_redis_store_config {
  * `handle.port->close(handle.self)`, which waits for at most a second, to give back what is held.
  *
  * Returns 0.
- * Errors: SHARD_EINVAL (which field), SHARD_EIO (password file, descriptors), SHARD_ENOTSUP (built without hiredis, or
- * TLS is wanted), SHARD_ENOMEM, SHARD_EVERSION.
+ * Errors: SHARD_EINVAL (which field, or file for TLS), SHARD_EIO (password file, descriptors), SHARD_ENOTSUP (built
+ * without hiredis, or without OpenSSL and TLS is wanted), SHARD_ENOMEM, SHARD_EVERSION.
  */
 SHARD_API int shard_redis_store_open(shard_context *context, const struct shard_redis_store_config *config,
                                      struct shard_store_handle *ret_store);

@@ -1,6 +1,6 @@
 #!/usr/bin/python3
-"""A run on several Redis servers: a master that is killed under Sentinel, and a cluster of which the wrong node was named.
-The servers are the test's own, on ports that are free."""
+"""A run on several Redis servers: a master that is killed under Sentinel, a cluster of which the wrong node was named,
+and TLS. The servers are the test's own, on ports that are free."""
 
 import contextlib
 import shutil
@@ -281,6 +281,95 @@ def what_is_asked_of_a_store_is_asked_of_redis_too(place):
         assert compacted["runs"] == 1 and compacted["records"] > 100, compacted
         same(said("compact", "--keep", "50", "--json").last["records"], 0)
         same(said("status", "one", "--json").objects[0]["state"], "done")
+
+
+def certificates(directory):
+    """An authority, a certificate of it for localhost, one for a client, and an authority that nobody asked."""
+
+    def openssl(*words):
+        subprocess.run(["openssl", *map(str, words)], cwd=directory, check=True, capture_output=True)
+
+    directory.mkdir()
+    (directory / "server.ext").write_text("subjectAltName=DNS:localhost\n")
+    (directory / "client.ext").write_text("extendedKeyUsage=clientAuth\n")
+    for name in ("ca", "other"):
+        openssl("req", "-x509", "-newkey", "rsa:2048", "-nodes", "-keyout", f"{name}.key", "-out", f"{name}.pem",
+                "-subj", f"/CN={name}", "-days", 2)
+    for name in ("server", "client"):
+        openssl("req", "-newkey", "rsa:2048", "-nodes", "-keyout", f"{name}.key", "-out", f"{name}.csr", "-subj",
+                f"/CN={name}")
+        openssl("x509", "-req", "-in", f"{name}.csr", "-CA", "ca.pem", "-CAkey", "ca.key", "-CAcreateserial", "-out",
+                f"{name}.pem", "-days", 2, "-extfile", f"{name}.ext")
+
+
+def tls_server(place, all_of_them, *settings):
+    """Its port for TLS, and shardrun's environment; the other port is for the test itself."""
+    files = place.path / "files"
+    certificates(files)
+    port = free_port()
+    plain = all_of_them.start("--tls-port", port, "--tls-cert-file", files / "server.pem", "--tls-key-file",
+                              files / "server.key", "--tls-ca-cert-file", files / "ca.pem", *DURABLE, *settings)
+    environment = {**os.environ, "SHARDRUN_REDIS_TLS_CA": str(files / "ca.pem")}
+    if "TLS is not built in" in place.call("status", "--store", "rediss://localhost:1", env=environment).err:
+        raise Skip("the library is built without TLS")
+    return files, port, plain, environment
+
+
+@case
+def a_run_over_tls_checks_whom_it_talks_to(place):
+    with servers(place) as all_of_them:
+        files, port, plain, environment = tls_server(place, all_of_them, "--tls-auth-clients", "no")
+        store = f"rediss://localhost:{port}"
+        process, ledger = begin(place, store, **environment)
+        same(ask(plain, "CLIENT", "KILL", "TYPE", "normal").strip().isdigit(), True)  # it connects again
+        check(place.finish(process), ledger)
+
+        def status(store, code, text="", **other):
+            ended(place.call("status", "r", "--store", store, env={**environment, **other}), code, text)
+
+        status(store, 0)
+        directory = files / "authorities"
+        directory.mkdir()
+        shutil.copy(files / "ca.pem", directory)
+        subprocess.run(["openssl", "rehash", directory], check=True, capture_output=True)
+        status(store, 0, SHARDRUN_REDIS_TLS_CA=str(directory))
+        status(store, 3, "the server's certificate is not trusted: ", SHARDRUN_REDIS_TLS_CA=str(files / "other.pem"))
+        by_address = f"rediss://127.0.0.1:{port}"
+        status(by_address, 3, "IP address mismatch; see tls_ca and tls_name")
+        status(by_address, 0, SHARDRUN_REDIS_TLS_NAME="localhost")
+        status(store, 3, "ostname mismatch; see tls_ca and tls_name", SHARDRUN_REDIS_TLS_NAME="elsewhere")
+        status(f"rediss://localhost:{plain}", 3, "is that its port for TLS?")
+        status(f"redis://localhost:{port}", 3)
+        status(store, 3, "tls_ca '/nowhere' cannot be read", SHARDRUN_REDIS_TLS_CA="/nowhere")
+        status(store, 2, "cannot be used: ", SHARDRUN_REDIS_TLS_CA=str(files / "server.ext"))
+
+
+@case
+def a_server_that_asks_for_a_certificate_gets_one(place):
+    with servers(place) as all_of_them:
+        files, port, _, environment = tls_server(place, all_of_them)
+        store = f"rediss://localhost:{port}"
+        ended(place.call("status", "--store", store, env=environment), 3, "give one by tls_cert")
+        environment["SHARDRUN_REDIS_TLS_CERT"] = str(files / "client.pem")
+        ended(place.call("status", "--store", store, env=environment), 2, "tls_key '")
+        environment["SHARDRUN_REDIS_TLS_KEY"] = str(files / "server.key")
+        ended(place.call("status", "--store", store, env=environment), 2, "key values mismatch")
+        environment["SHARDRUN_REDIS_TLS_KEY"] = str(files / "client.key")
+        process, ledger = begin(place, store, **environment)
+        check(place.finish(process), ledger)
+
+
+@case
+def a_master_is_found_over_tls_too(place):
+    with servers(place) as all_of_them:
+        files, port, _, environment = tls_server(place, all_of_them, "--tls-auth-clients", "no")
+        sentinel_port = free_port()
+        all_of_them.sentinel(port, f"tls-port {sentinel_port}", f"tls-cert-file {files}/server.pem",
+                             f"tls-key-file {files}/server.key", f"tls-ca-cert-file {files}/ca.pem",
+                             "tls-auth-clients no", "tls-replication yes")
+        environment["SHARDRUN_REDIS_TLS_NAME"] = "localhost"  # sentinels tell addresses
+        process, ledger = begin(place, f"rediss-sentinel://localhost:{sentinel_port}/shop", **environment)
+        check(place.finish(process), ledger)
 
 
 main()

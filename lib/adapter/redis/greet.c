@@ -19,6 +19,20 @@ static int send_login(struct shard__redis_store *store, const struct shard__redi
     return shard__redis_put_words(store, SHARD__REDIS_EXPECT_AUTH, NULL, login->user != NULL ? with_user : without);
 }
 
+int shard__redis_turn_to_sentinel(struct shard__redis_store *store)
+{
+    const char *at = store->sentinels, *host;
+    size_t size;
+    int32_t port;
+    for (int32_t i = 0; i < store->sentinel_at; i++)
+        at += strcspn(at, ",") + 1;
+    int status = shard__redis_parse_host(at, strcspn(at, ","), 26379, &host, &size, &port);
+    if (status == 0)
+        shard__redis_link_go(store, host, size, port);
+    store->link.is_to_sentinel = status == 0;
+    return status;
+}
+
 int shard__redis_greet(struct shard__redis_store *store)
 {
     char db[16];

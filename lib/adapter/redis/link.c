@@ -84,6 +84,8 @@ static void hang_up(struct shard__redis_store *store)
     struct shard__redis_link *link = &store->link;
     if (link->fd >= 0)
         close(link->fd);
+    if (store->transport != NULL)
+        store->transport->end(store);
     redisReaderFree(link->reader);
     link->fd = -1;
     link->reader = NULL;
@@ -126,21 +128,6 @@ static void lose_server(struct shard__redis_store *store)
     store->has_master = 0;
 }
 
-/* Takes the sentinel whose turn it is for the server. 0 or a negative code. */
-static int turn_to_sentinel(struct shard__redis_store *store)
-{
-    const char *at = store->sentinels, *host;
-    size_t size;
-    int32_t port;
-    for (int32_t i = 0; i < store->sentinel_at; i++)
-        at += strcspn(at, ",") + 1;
-    int status = shard__redis_parse_host(at, strcspn(at, ","), 26379, &host, &size, &port);
-    if (status == 0)
-        shard__redis_link_go(store, host, size, port);
-    store->link.is_to_sentinel = status == 0;
-    return status;
-}
-
 void shard__redis_link_break(struct shard__redis_store *store, const char *format, ...)
 {
     struct shard__redis_link *link = &store->link;
@@ -164,12 +151,48 @@ void shard__redis_link_break(struct shard__redis_store *store, const char *forma
         shard__redis_end_all(store, shard__fail(SHARD_EIO, "store '%s': %.200s", store->name, link->trouble));
 }
 
+/* What sending or receiving returned ended the connection; TLS has its own words for it. */
+static void broke(struct shard__redis_store *store, ssize_t returned)
+{
+    char why[sizeof(store->link.trouble)];
+    snprintf(why, sizeof(why), "%s", returned == 0 ? "the server closed it" : strerror(errno));
+    if (store->transport == NULL) {
+        shard__redis_link_break(store, "the connection broke: %s", why);
+        return;
+    }
+    memcpy(why, store->link.trouble, sizeof(why));
+    shard__redis_link_break(store, "%s", why);
+}
+
 static void established(struct shard__redis_store *store)
 {
     store->link.state = SHARD__REDIS_GREETING;
     store->link.reader = redisReaderCreate();
     if (store->link.reader == NULL || shard__redis_greet(store) < 0)
         shard__redis_link_break(store, "no memory for a connection");
+}
+
+static void go_on_securing(struct shard__redis_store *store)
+{
+    int wants_write = 0;
+    int status = store->transport->shake(store, &wants_write);
+    if (status == 1)
+        established(store);
+    else if (status == 0)
+        watch(store, wants_write);
+    else
+        broke(store, status);
+}
+
+static void connected(struct shard__redis_store *store)
+{
+    store->link.state = SHARD__REDIS_SECURING;
+    if (store->transport == NULL)
+        established(store);
+    else if (store->transport->begin(store) < 0)
+        shard__redis_link_break(store, "no memory for a connection");
+    else
+        go_on_securing(store);
 }
 
 static void connect_to(struct shard__redis_store *store, const struct shard__redis_address *address)
@@ -186,7 +209,7 @@ static void connect_to(struct shard__redis_store *store, const struct shard__red
     }
     link->wants_write = 1;
     if (connect(link->fd, (const struct sockaddr *)&name, address->size) == 0)
-        established(store);
+        connected(store);
     else if (errno == EINPROGRESS)
         link->state = SHARD__REDIS_CONNECTING;
     else
@@ -197,7 +220,7 @@ static void begin(struct shard__redis_store *store, int64_t now_ns)
 {
     struct shard__redis_address address = {.size = 0};
     store->link.deadline_ns = now_ns + CONNECT_NS;
-    if (store->master != NULL && !store->has_master && turn_to_sentinel(store) < 0) {
+    if (store->master != NULL && !store->has_master && shard__redis_turn_to_sentinel(store) < 0) {
         shard__redis_link_break(store, "%s", shard__redis_trouble(store));
         return;
     }
@@ -229,7 +252,7 @@ static void go_on_connecting(struct shard__redis_store *store)
     if (getsockopt(store->link.fd, SOL_SOCKET, SO_ERROR, &error, &size) < 0 || error != 0) {
         shard__redis_link_break(store, "the server cannot be reached: %s", strerror(error));
     } else if (getpeername(store->link.fd, (struct sockaddr *)&peer, &peer_size) == 0) {
-        established(store);
+        connected(store);
     }
 }
 
@@ -243,14 +266,17 @@ void shard__redis_flush(struct shard__redis_store *store)
         return;
     }
     while (link->out_at < link->out.size) {
-        ssize_t sent = send(link->fd, link->out.data + link->out_at, link->out.size - link->out_at, MSG_NOSIGNAL);
+        const char *bytes = link->out.data + link->out_at;
+        size_t size = link->out.size - link->out_at;
+        ssize_t sent = store->transport != NULL ? store->transport->put(store, bytes, size)
+                                                : send(link->fd, bytes, size, MSG_NOSIGNAL);
         if (sent > 0) {
             link->out_at += (size_t)sent;
         } else if (errno == EAGAIN) {
             watch(store, 1);
             return;
         } else if (errno != EINTR) {
-            shard__redis_link_break(store, "the connection broke: %s", strerror(errno));
+            broke(store, sent);
             return;
         }
     }
@@ -298,14 +324,14 @@ static void receive(struct shard__redis_store *store)
     struct shard__redis_link *link = &store->link;
     for (int i = 0; i < MOST_READS && link->state >= SHARD__REDIS_GREETING; i++) {
         char buffer[READ_BYTES];
-        ssize_t bytes = recv(link->fd, buffer, sizeof(buffer), 0);
+        ssize_t bytes = store->transport != NULL ? store->transport->take(store, buffer, sizeof(buffer))
+                                                 : recv(link->fd, buffer, sizeof(buffer), 0);
         if (bytes < 0 && errno == EINTR)
             continue;
         if (bytes < 0 && errno == EAGAIN)
             return;
         if (bytes <= 0) {
-            shard__redis_link_break(store, "the connection broke: %s",
-                                    bytes == 0 ? "the server closed it" : strerror(errno));
+            broke(store, bytes);
             return;
         }
         link->unparsed_bytes += (size_t)bytes;
@@ -321,7 +347,7 @@ static void receive(struct shard__redis_store *store)
             return;
         }
         take_replies(store);
-        if ((size_t)bytes < sizeof(buffer))
+        if (store->transport == NULL && (size_t)bytes < sizeof(buffer))
             return;
     }
 }
@@ -344,13 +370,17 @@ int shard__redis_link_step(struct shard__redis_store *store, int64_t now_ns)
         go_on_resolving(store);
     if (link->state == SHARD__REDIS_CONNECTING)
         go_on_connecting(store);
+    else if (link->state == SHARD__REDIS_SECURING)
+        go_on_securing(store);
     if (link->state >= SHARD__REDIS_GREETING)
         shard__redis_flush(store);
     if (link->state >= SHARD__REDIS_GREETING)
         receive(store);
     if (link->state != SHARD__REDIS_DOWN && now_ns >= silence_ends_ns(store)) {
+        int is_securing = link->state == SHARD__REDIS_SECURING;
         shard__redis_lookup_forget(store);
-        shard__redis_link_break(store, "the server does not answer");
+        shard__redis_link_break(store, "the server does not answer%s",
+                                is_securing ? "; is that its port for TLS?" : "");
     }
     return 0;
 }

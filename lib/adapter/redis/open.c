@@ -39,6 +39,8 @@ void shard__redis_free(struct shard__redis_store *store)
     for (size_t i = 0; i < sizeof(descriptors) / sizeof(descriptors[0]); i++)
         if (descriptors[i] >= 0)
             close(descriptors[i]);
+    if (store->transport != NULL)
+        store->transport->close(store);
     if (store->link.reader != NULL)
         redisReaderFree(store->link.reader);
     shard__bytes_free(&store->link.out);
@@ -100,6 +102,7 @@ static int take_place(struct shard__redis_store *store, const struct shard_redis
     int status = config->url == NULL ? 0 : shard__redis_parse_url(store->context, config->url, &url);
     if (status < 0)
         return status;
+    int has_tls = url.has_tls || config->tls;
     const char *path = url.unix_socket != NULL ? url.unix_socket : config->url == NULL ? config->unix_socket : NULL;
     store->unix_socket = copy(store->context, path, NULL);
     store->host = copy(store->context, url.host != NULL ? url.host : config->host, "127.0.0.1");
@@ -120,11 +123,16 @@ static int take_place(struct shard__redis_store *store, const struct shard_redis
     if (store->unix_socket != NULL)
         snprintf(name, sizeof(name), "redis+unix://%s?db=%d", store->unix_socket, store->db);
     else if (store->master != NULL)
-        snprintf(name, sizeof(name), "redis-sentinel://%.300s/%.100s/%d", store->sentinels, store->master, store->db);
+        snprintf(name, sizeof(name), "redis%s-sentinel://%.300s/%.100s/%d", has_tls ? "s" : "", store->sentinels,
+                 store->master, store->db);
     else
-        snprintf(name, sizeof(name), "redis://%s:%d/%d", store->host, store->port, store->db);
+        snprintf(name, sizeof(name), "redis%s://%s:%d/%d", has_tls ? "s" : "", store->host, store->port, store->db);
     store->name = shard__strdup(store->context, name);
-    return store->name == NULL ? SHARD_ENOMEM : 0;
+    if (store->name == NULL)
+        return SHARD_ENOMEM;
+    if (has_tls && store->unix_socket != NULL)
+        return shard__fail(SHARD_EINVAL, "store '%s': a server has no TLS on its unix socket", store->name);
+    return has_tls ? shard__redis_tls_open(store, config) : 0;
 }
 
 static int take_password(const shard_context *context, const char *password, const char *file,

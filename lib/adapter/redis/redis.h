@@ -96,6 +96,7 @@ enum shard__redis_link_state {
     SHARD__REDIS_DOWN, /* there is none; the next try is at link.next_ns */
     SHARD__REDIS_RESOLVING,
     SHARD__REDIS_CONNECTING,
+    SHARD__REDIS_SECURING, /* TLS shakes hands */
     SHARD__REDIS_GREETING, /* user, database and what is asked at the start */
     SHARD__REDIS_UP
 };
@@ -164,6 +165,20 @@ struct shard__redis_held {
     int64_t epoch;
 };
 
+/* What lies between the socket and the protocol: TLS. Troubles are put into link.trouble. */
+struct shard__redis_transport {
+    int (*begin)(struct shard__redis_store *store); /* 0 or SHARD_ENOMEM */
+    /* 1: done; 0: it waits, to write or to read; SHARD_EIO */
+    int (*shake)(struct shard__redis_store *store, int *ret_wants_write);
+    /* As send() and recv(): -1 with EAGAIN in errno, or another error. */
+    ssize_t (*put)(struct shard__redis_store *store, const void *bytes, size_t size);
+    ssize_t (*take)(struct shard__redis_store *store, void *ret_bytes, size_t size);
+    void (*end)(struct shard__redis_store *store); /* of a connection */
+    void (*close)(struct shard__redis_store *store);
+};
+
+struct shard__redis_tls; /* of tls.c */
+
 struct shard__redis_store {
     shard_context *context;
     char *name; /* for messages: redis://host:port/0 */
@@ -184,6 +199,8 @@ struct shard__redis_store {
     int epoll_fd, timer_fd, wake_fd;
     int64_t armed_ns;
     struct shard__redis_link link;
+    const struct shard__redis_transport *transport; /* NULL: the socket itself */
+    struct shard__redis_tls *tls;
     struct shard__redis_lookup *lookup;
     struct shard__redis_call *first, *last;
     int32_t sent_count;
@@ -260,6 +277,8 @@ int shard__redis_put_words(struct shard__redis_store *store, enum shard__redis_e
                            struct shard__redis_call *call, const char *const *words);
 /* Appends a command to what is to be sent. */
 void shard__redis_put(struct shard__redis_store *store, const struct shard__redis_command *command);
+/* Takes the sentinel whose turn it is for the server. 0 or a negative code. */
+int shard__redis_turn_to_sentinel(struct shard__redis_store *store);
 /* The connection is there: says who we are. 0 or SHARD_ENOMEM. */
 int shard__redis_greet(struct shard__redis_store *store);
 /* A reply to the greeting. */
@@ -271,6 +290,10 @@ int shard__redis_lookup_take(struct shard__redis_store *store, struct shard__red
 void shard__redis_lookup_forget(struct shard__redis_store *store);
 /* The address of a numeric host, or of the unix socket; 0 when it is a name. */
 int shard__redis_numeric(const struct shard__redis_store *store, struct shard__redis_address *ret_address);
+
+/* ---- tls.c ---- */
+/* Takes the transport for the store. 0 or a negative code; shard__redis_free() frees what there is by then. */
+int shard__redis_tls_open(struct shard__redis_store *store, const struct shard_redis_store_config *config);
 
 /* ---- pack.c: rows and records as bytes ---- */
 enum { SHARD__REDIS_HEAD = 25, SHARD__REDIS_ROW = 79, SHARD__REDIS_CHANGE_MAX = SHARD__REDIS_ROW + 1 };
@@ -338,7 +361,7 @@ void shard__redis_wait(struct shard__redis_store *store, int timeout_ms);
 struct shard__redis_url {
     char *host, *unix_socket, *user, *sentinels, *master;
     int32_t port, db, sentinel_count;
-    int has_db;
+    int has_db, has_tls;
 };
 /* HOST[:PORT] of so many bytes; [HOST] when it has colons. 0, or a negative code. */
 int shard__redis_parse_host(const char *text, size_t size, int32_t fallback, const char **ret_host, size_t *ret_size,

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * URLs of stores: redis://[USER@]HOST[:PORT][/DB], redis+unix://[USER@]/PATH[?db=DB] and
- * redis-sentinel://[USER@]HOST[:PORT][,HOST[:PORT]...]/MASTER[/DB].
+ * redis-sentinel://[USER@]HOST[:PORT][,HOST[:PORT]...]/MASTER[/DB]; rediss:// and rediss-sentinel:// with TLS.
  */
 
 #include "redis.h"
@@ -157,27 +157,38 @@ static int read_sentinels(const shard_context *context, const char *url, const c
     return read_number(url, "the database", db + 1, strlen(db + 1), 1000000, &into->db);
 }
 
+typedef int (*read_rest)(const shard_context *context, const char *url, const char *rest,
+                         struct shard__redis_url *into);
+
+static const struct {
+    const char *text;
+    read_rest read;
+    int has_tls;
+} schemes[] = {
+    {"redis://", read_host, 0},
+    {"rediss://", read_host, 1},
+    {"redis+unix://", read_path, 0},
+    {"redis-sentinel://", read_sentinels, 0},
+    {"rediss-sentinel://", read_sentinels, 1},
+};
+
 int shard__redis_parse_url(const shard_context *context, const char *url, struct shard__redis_url *ret_url)
 {
+    enum { COUNT = sizeof(schemes) / sizeof(schemes[0]) };
     struct shard__redis_url parsed = {0};
-    int is_unix = strncmp(url, "redis+unix://", 13) == 0;
-    if (strncmp(url, "rediss://", 9) == 0)
-        return shard__fail(SHARD_ENOTSUP,
-                           "store '%s': TLS is not built in; use redis:// through a tunnel (stunnel, "
-                           "ssh -L), or redis+unix://",
-                           url);
-    int is_sentinel = strncmp(url, "redis-sentinel://", 17) == 0;
-    if (!is_unix && !is_sentinel && strncmp(url, "redis://", 8) != 0)
+    int i = 0;
+    while (i < COUNT && strncmp(url, schemes[i].text, strlen(schemes[i].text)) != 0)
+        i++;
+    if (i == COUNT)
         return shard__fail(SHARD_EINVAL,
-                           "store '%s' is no URL of a Redis server, expected redis://, redis+unix:// or "
-                           "redis-sentinel://",
+                           "store '%s' is no URL of a Redis server, expected redis://, rediss://, redis+unix://, "
+                           "redis-sentinel:// or rediss-sentinel://",
                            url);
-    const char *rest = url + (is_unix ? 13 : is_sentinel ? 17 : 8);
+    const char *rest = url + strlen(schemes[i].text);
+    parsed.has_tls = schemes[i].has_tls;
     int status = read_user(context, url, &rest, &parsed);
     if (status == 0)
-        status = is_unix       ? read_path(context, url, rest, &parsed)
-                 : is_sentinel ? read_sentinels(context, url, rest, &parsed)
-                               : read_host(context, url, rest, &parsed);
+        status = schemes[i].read(context, url, rest, &parsed);
     if (status < 0) {
         shard__redis_url_clear(context, &parsed);
         return status;
