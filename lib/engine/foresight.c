@@ -164,9 +164,11 @@ static void ended(struct shard__forecaster *self, const struct shard_view *view,
     /* Without memory this end is not remembered. */
     if (reserve(foresight, 0, view->now_ns) < 0 || get_facts(foresight, view, task, &facts) < 0)
         return;
+    /* One that had asked for too little, and asks for more now, says nothing of those that come after it. */
+    int counts = shard__view_ran_out(view, task, outcome) != 1;
     struct shard__ending ending = {.kind = facts.kind,
                                    .host = host,
-                                   .outcome = outcome,
+                                   .outcome = counts ? outcome : SHARD_OUTCOME_CANCELLED,
                                    .seconds = seconds,
                                    .expected_seconds = facts.expected_seconds,
                                    .input_bytes = facts.input_bytes,
@@ -175,7 +177,7 @@ static void ended(struct shard__forecaster *self, const struct shard_view *view,
     shard__history_ended(&foresight->history, &ending);
     foresight->hosts[host].made_ns = INT64_MIN / 2;
     if (foresight->keeps)
-        shard__foresight_end(foresight, view, task, host, facts.kind, outcome, seconds);
+        shard__foresight_end(foresight, view, task, host, facts.kind, outcome, counts, seconds);
 }
 
 void shard__foresight_sample(struct shard__foresight *foresight, int32_t host, const struct shard_sample *sample)

@@ -91,9 +91,9 @@ void shard__foresight_sample(struct shard__foresight *foresight, int32_t host, c
 /* Keeps the row of a task and a host, which is made, until its attempt has ended. Without memory it is not kept. */
 void shard__foresight_keep(struct shard__foresight *foresight, const struct shard_view *view, int32_t task,
                            int32_t host, int32_t attempt, double p_fail);
-/* Its attempt has ended. */
+/* Its attempt has ended. What does not count as a failure for forecasts is written as it was. */
 void shard__foresight_end(struct shard__foresight *foresight, const struct shard_view *view, int32_t task, int32_t host,
-                          int32_t kind, enum shard_outcome outcome, double seconds);
+                          int32_t kind, enum shard_outcome outcome, int counts, double seconds);
 /* Forgets what was to be written. */
 void shard__foresight_drop_outcomes(struct shard__foresight *foresight);
 void shard__foresight_free_outcomes(struct shard__foresight *foresight);

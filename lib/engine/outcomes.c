@@ -57,13 +57,13 @@ static void drop(const struct shard__foresight *foresight, struct shard_outcome_
     shard__release(foresight->context, values, row_bytes(foresight));
 }
 
-static void tell_predictor(struct shard__foresight *foresight, const struct shard_outcome_row *row)
+static void tell_predictor(struct shard__foresight *foresight, const struct shard_outcome_row *row, int counts)
 {
     struct shard_predictor_handle predictor = foresight->chosen.predictor, prior = foresight->prior.predictor;
     int label = shard_outcome_label((int)row->outcome);
     struct shard_observation observation = {.struct_size = sizeof(observation),
                                             .row = row->values,
-                                            .failed = label < 0 ? (double)NAN : (double)label,
+                                            .failed = label < 0 || !counts ? (double)NAN : (double)label,
                                             .seconds = row->seconds,
                                             .start_ns = row->start_ns,
                                             .end_ns = row->end_ns};
@@ -76,7 +76,7 @@ static void tell_predictor(struct shard__foresight *foresight, const struct shar
 }
 
 void shard__foresight_end(struct shard__foresight *foresight, const struct shard_view *view, int32_t task, int32_t host,
-                          int32_t kind, enum shard_outcome outcome, double seconds)
+                          int32_t kind, enum shard_outcome outcome, int counts, double seconds)
 {
     int32_t slot = shard__intmap_find(&foresight->placed_of, key_of(view, task));
     if (slot < 0)
@@ -97,7 +97,7 @@ void shard__foresight_end(struct shard__foresight *foresight, const struct shard
                                     .schema_hash = foresight->schema_hash,
                                     .values = placed->row,
                                     .columns = foresight->schema.feature_count};
-    tell_predictor(foresight, &row);
+    tell_predictor(foresight, &row, counts);
     placed->row = NULL;
     placed->attempt = foresight->first_free;
     foresight->first_free = slot + 1;

@@ -172,6 +172,8 @@ int shard__adaptive_after_failure(void *self, const shard_view *view, shard_task
         return 0; /* nobody's failure */
     shard__adaptive_weigh_task(policy, view, id, &task);
     shard__adaptive_learn_needs(policy, view, &task, outcome);
+    if (shard__view_ran_out(view, id, outcome) == 1)
+        return 0; /* it had asked for too little, and asks for more: that says nothing of where it ran */
     shard__adaptive_about(&task, host, view->now_ns, &about);
     shard__blame_failed(&policy->blame, &about, host_factor(outcome), &shares);
     struct shard__rate rate = shard__blame_host(&policy->blame, host, view->now_ns);

@@ -78,10 +78,16 @@ void shard__needs_done(struct shard__needs *needs, enum shard__needed what, cons
         add(line, seen->size, (double)seen->held);
 }
 
+int shard__need_was_full(int64_t asked, int64_t held)
+{
+    return asked <= 0 || held <= 0 ? -1 : (double)held >= was_full * (double)asked;
+}
+
 void shard__needs_ran_out(struct shard__needs *needs, enum shard__needed what, const struct shard__need_seen *seen)
 {
     double asked = (double)seen->asked, held = (double)seen->held;
-    struct shard__need_line *line = asked <= 0 || held < was_full * asked ? NULL : line_of(needs, what, seen->kind);
+    struct shard__need_line *line =
+        shard__need_was_full(seen->asked, seen->held) == 1 ? line_of(needs, what, seen->kind) : NULL;
     if (line == NULL)
         return;
     line->has_run_out = 1;

@@ -40,9 +40,12 @@ struct shard__need_seen {
     int64_t asked, held;
 };
 
+/* Whether one that ran out held what it had asked for (1), or less (0: its host was short); -1: that is not known. */
+int shard__need_was_full(int64_t asked, int64_t held);
+
 /* One that ended well. */
 void shard__needs_done(struct shard__needs *needs, enum shard__needed what, const struct shard__need_seen *seen);
-/* One that ran out. When it held less than it had asked for, its host was short, which says nothing of the kind. */
+/* One that ran out. When its host was short, that says nothing of the kind. */
 void shard__needs_ran_out(struct shard__needs *needs, enum shard__needed what, const struct shard__need_seen *seen);
 
 /*

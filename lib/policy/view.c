@@ -6,6 +6,7 @@
 #include <math.h>
 
 #include "base/error.h"
+#include "needs.h"
 #include "predict/predictor.h"
 
 int64_t shard_view_now_ns(const shard_view *view)
@@ -51,6 +52,17 @@ double shard__view_input_bytes(const struct shard_view *view, int32_t task)
     for (int32_t i = 0; i < count; i++)
         bytes += workflow->data_bytes[inputs[i]] < 0 ? 0 : (double)workflow->data_bytes[inputs[i]];
     return bytes > 0 || count == 0 ? bytes : NAN;
+}
+
+int shard__view_ran_out(const struct shard_view *view, int32_t task, enum shard_outcome outcome)
+{
+    struct shard_task_view about = {.struct_size = sizeof(about)};
+    if (outcome != SHARD_OUTCOME_OUT_OF_MEMORY && outcome != SHARD_OUTCOME_OUT_OF_DISK)
+        return -1;
+    view->tasks->describe(view->run, task, &about);
+    int is_memory = outcome == SHARD_OUTCOME_OUT_OF_MEMORY;
+    return shard__need_was_full(is_memory ? about.memory_bytes : about.disk_bytes,
+                                is_memory ? about.max_memory_bytes : about.max_disk_bytes);
 }
 
 void shard__host_describe(const struct shard__host *host, struct shard_host_view *ret_host)

@@ -81,6 +81,10 @@ struct shard_view {
 /* The bytes of all inputs of a task of the workflow whose size is known; NaN: of none. */
 double shard__view_input_bytes(const struct shard_view *view, int32_t task);
 
+/* Whether what has ended just now ran out of as much as it had asked for (1), or of less (0: its host was short); -1:
+   that is not known, or it ended otherwise. */
+int shard__view_ran_out(const struct shard_view *view, int32_t task, enum shard_outcome outcome);
+
 /* Describes a host for views, whichever struct_size the caller has: the whole of ours. */
 void shard__host_describe(const struct shard__host *host, struct shard_host_view *ret_host);
 

@@ -247,6 +247,15 @@ static int64_t units_done(const struct shard__sim *sim, const struct shard__sim_
     return units > attempt->units ? attempt->units : units;
 }
 
+/* What it held at most: one that a host without memory has ended, never all that it asked for. */
+static int64_t held_bytes(const struct shard__sim *sim, const struct shard__sim_attempt *attempt,
+                          enum shard_outcome outcome)
+{
+    if (outcome != SHARD_OUTCOME_OUT_OF_MEMORY || attempt->need_bytes > attempt->asked_bytes)
+        return attempt->need_bytes;
+    return (int64_t)(0.9 * (double)attempt->need_bytes * done_now(sim, attempt) / attempt->work);
+}
+
 static void end_attempt(struct shard__sim *sim, int32_t at, enum shard_outcome outcome, int tell)
 {
     struct shard__sim_attempt *attempt = &sim->attempts[at];
@@ -263,7 +272,7 @@ static void end_attempt(struct shard__sim *sim, int32_t at, enum shard_outcome o
                                     .exit_code = outcome == SHARD_OUTCOME_DONE ? 0 : 1,
                                     .seconds = seconds,
                                     .cpu_seconds = seconds,
-                                    .max_memory_bytes = attempt->need_bytes,
+                                    .max_memory_bytes = held_bytes(sim, attempt, outcome),
                                     .message = messages[outcome]};
     end.units_done = outcome == SHARD_OUTCOME_DONE ? attempt->units : units_done(sim, attempt);
     if (tell) {

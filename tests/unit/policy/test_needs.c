@@ -2,6 +2,8 @@
 /* What tasks need of memory and disk is learned by kind, asked for, raised and remembered. */
 
 #include <math.h>
+#include <stdio.h>
+#include <string.h>
 
 #include <shard/shard.h>
 
@@ -177,6 +179,19 @@ START_TEST(more_than_any_host_has_is_not_asked_for)
 }
 END_TEST
 
+/* The forecast that a task's last decision stood on. */
+static double p_fail_of(int32_t task)
+{
+    char *text;
+    double p_fail = NAN;
+    ck_assert_int_eq(shard_engine_explain(world.engine, world.runs[run].id, task, &text), 0);
+    const char *at = strstr(text, "probability of failure: ");
+    ck_assert_ptr_nonnull(at);
+    ck_assert_int_eq(sscanf(at, "probability of failure: %lf", &p_fail), 1);
+    shard_free(world.context, text);
+    return p_fail;
+}
+
 START_TEST(a_kind_that_runs_out_asks_for_more_from_then_on)
 {
     begin_run(2, 60, (struct shard_task_spec){.kind = "k", .memory_bytes = 50 * MIB}, 180 * MIB, 0,
@@ -187,6 +202,9 @@ START_TEST(a_kind_that_runs_out_asks_for_more_from_then_on)
         first_attempts_short += world.attempts[i].number == 1 && world.attempts[i].memory < held_memory;
     /* Two waves of 8 or so learn it; without, each of the 60 would. */
     ck_assert_int_le(first_attempts_short, 30);
+    /* What was asked for was at fault, and no host, task or kind. */
+    ck_assert_double_lt(p_fail_of(59), 0.1);
+    ck_assert_int_eq(world_logged(&world, "host-quarantined"), 0);
     world_free(&world);
 }
 END_TEST
