@@ -84,8 +84,9 @@ struct shard_decision {
     double limit;
     int64_t keep_units; /* SPLIT of a running task: how many units its attempt keeps beside those that it has done;
                            0: an equal share of the rest */
-    const char *note;   /* START: what else was weighed, as UTF-8 text; the policy's own until it is called again. NULL:
-                           nothing is said. An engine that keeps outcomes keeps it with the start, for explain */
+    const char *note; /* what else was weighed, as UTF-8 text; the policy's own until it is called again. NULL: nothing
+                         is said. An engine that keeps outcomes keeps it, for explain: with the record of a START,
+                         SPLIT, MOVE or REPLICATE, and of a WAIT with that of what follows it */
     int64_t disk_bytes; /* as memory_bytes */
 };
 

@@ -33,7 +33,7 @@ struct shard__adaptive {
     double work_seconds; /* of tasks that are not done, on a host of speed 1 */
     double actions;      /* moves and second attempts that may still be asked for now: a bucket that fills with time */
     int64_t actions_ns;  /* when it was last filled */
-    char note[512];      /* of the last start that was decided */
+    char note[512];      /* of the last decision */
 };
 
 /* A task as it is weighed. */
@@ -87,10 +87,18 @@ void shard__adaptive_pool_host(struct shard__adaptive *policy, const struct shar
 int shard__adaptive_best_open(struct shard__adaptive *policy, const struct shard_view *view,
                               const struct shard__weighed *task, int32_t but_host, struct shard__offer *ret_best,
                               struct shard__offer *ret_next);
-/* What a start was weighed against, in words, if anybody wants to know; `next` and `later` may be NULL or no host. */
+/* What a decision was weighed against, in words, if anybody wants to know; NULL: nobody does. Of a start, a wait or a
+   second attempt: `next` and `later` may be NULL or no host. */
 const char *shard__adaptive_note(struct shard__adaptive *policy, const struct shard_view *view,
                                  const struct shard__offer *best, const struct shard__offer *next,
                                  const struct shard__offer *later);
+/* Of a split: in parts, and as one, where it would go or runs. */
+const char *shard__adaptive_note_split(struct shard__adaptive *policy, const struct shard_view *view,
+                                       const struct shard__split_plan *plan, int32_t host, double p_fail);
+/* Of a move: to stay where it is, or to begin again. */
+const char *shard__adaptive_note_move(struct shard__adaptive *policy, const struct shard_view *view,
+                                      const struct shard__offer *stay, const struct shard__offer *best,
+                                      const struct shard__offer *next);
 /* Learns what an attempt held that has ended, and what those held that were done before a run was taken up. */
 void shard__adaptive_learn_needs(struct shard__adaptive *policy, const struct shard_view *view,
                                  const struct shard__weighed *task, enum shard_outcome outcome);

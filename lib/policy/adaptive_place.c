@@ -192,9 +192,11 @@ static int wants_split(struct shard__adaptive *policy, const struct shard_view *
                                    .overhead_seconds = shard__split_overhead_seconds(overhead, task->seconds / 4),
                                    .likely_p = policy->config.split_p,
                                    .failure_cost_seconds = task->failure_cost};
-    if (!shard__split_decide(&ask, ret_decision))
+    struct shard__split_plan plan;
+    if (!shard__split_decide(&ask, &plan, ret_decision))
         return 0;
     ret_decision->p_fail = ask.p_fail;
+    ret_decision->note = shard__adaptive_note_split(policy, view, &plan, best->host, ask.p_fail);
     return 1;
 }
 
@@ -297,6 +299,7 @@ int shard__adaptive_place(void *self, const shard_view *view, shard_task_id id, 
         ret_decision->host = later.host;
         ret_decision->p_fail = best.p_fail;
         ret_decision->limit = best.cost_seconds - later.cost_seconds;
+        ret_decision->note = shard__adaptive_note(policy, view, &best, &next, &later);
     } else {
         start_on(ret_decision, &best,
                  found == 2  ? SHARD_REASON_EXPLORES

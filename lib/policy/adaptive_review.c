@@ -63,6 +63,7 @@ static int wants_rest_split(struct shard__adaptive *policy, const struct shard_v
     ret_decision->reason = SHARD_REASON_IDLE_SLOTS;
     ret_decision->value = plan.parts;
     ret_decision->limit = (double)idle;
+    ret_decision->note = shard__adaptive_note_split(policy, view, &plan, running->host, NAN);
     return 1;
 }
 
@@ -77,16 +78,21 @@ static int wants_move(struct shard__adaptive *policy, const struct shard_view *v
     shard__adaptive_forecast(policy, view, task, &stay, 1);
     stay.seconds = progress->left_seconds;
     shard__adaptive_cost(policy, task, &stay, 1);
-    double stay_cost = stay.cost_seconds + stay.p_fail * policy->config.waste_weight * progress->ran_seconds;
-    double leave_cost = best.cost_seconds + policy->config.waste_weight * progress->ran_seconds;
-    if (stay_cost <= (1 + policy->config.hysteresis) * leave_cost || !shard__adaptive_may_act(policy, view))
+    /* What it has done is lost when it fails, and when it leaves. */
+    double lost = policy->config.waste_weight * progress->ran_seconds;
+    stay.cost_seconds += stay.p_fail * lost;
+    best.cost_seconds += lost;
+    next.cost_seconds += lost;
+    if (stay.cost_seconds <= (1 + policy->config.hysteresis) * best.cost_seconds ||
+        !shard__adaptive_may_act(policy, view))
         return 0;
     ret_decision->kind = SHARD_DECIDE_MOVE;
     ret_decision->host = best.host;
     ret_decision->reason = SHARD_REASON_HOST_SICK;
     ret_decision->p_fail = stay.p_fail;
-    ret_decision->value = stay_cost;
-    ret_decision->limit = leave_cost;
+    ret_decision->value = stay.cost_seconds;
+    ret_decision->limit = best.cost_seconds;
+    ret_decision->note = shard__adaptive_note_move(policy, view, &stay, &best, &next);
     return 1;
 }
 
@@ -126,13 +132,9 @@ int shard__adaptive_review(void *self, const shard_view *view, shard_task_id id,
             (copy_loss * policy->config.waste_weight + policy->config.hysteresis) * best.seconds ||
         !shard__adaptive_may_act(policy, view))
         return 0;
-    ret_decision->kind = SHARD_DECIDE_REPLICATE;
-    ret_decision->host = best.host;
-    ret_decision->reason = SHARD_REASON_STRAGGLER;
+    shard__stragglers_replicate(&policy->stragglers, view, id, &progress, best.host, best.seconds, ret_decision);
     ret_decision->p_fail = best.p_fail;
-    ret_decision->value = progress.left_seconds;
-    ret_decision->limit = best.seconds;
-    shard__stragglers_copied(&policy->stragglers, view, id);
+    ret_decision->note = shard__adaptive_note(policy, view, &best, &next, NULL);
     return 0;
 }
 

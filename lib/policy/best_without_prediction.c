@@ -137,7 +137,8 @@ static int wants_split(struct best *policy, const struct shard_view *view, int32
                                    .failures = failures,
                                    .idle_slots = idle,
                                    .overhead_seconds = shard__split_overhead_seconds(&none, seconds)};
-    return shard__split_decide(&ask, ret_decision);
+    struct shard__split_plan plan;
+    return shard__split_decide(&ask, &plan, ret_decision);
 }
 
 static double seconds_of(struct best *policy, const struct shard_view *view, int32_t task)
@@ -199,12 +200,8 @@ static int review(void *self, const shard_view *view, shard_task_id task, struct
     if (best.host < 0 || best.wait_seconds > 0 || best.host == running.host ||
         1.5 * best.finish_seconds >= progress.left_seconds)
         return 0;
-    ret_decision->kind = SHARD_DECIDE_REPLICATE;
-    ret_decision->host = best.host;
-    ret_decision->reason = SHARD_REASON_STRAGGLER;
-    ret_decision->value = progress.left_seconds;
-    ret_decision->limit = best.finish_seconds;
-    shard__stragglers_copied(&policy->stragglers, view, task);
+    shard__stragglers_replicate(&policy->stragglers, view, task, &progress, best.host, best.finish_seconds,
+                                ret_decision);
     return 0;
 }
 

@@ -76,12 +76,8 @@ static int review(void *self, const shard_view *view, shard_task_id task, struct
     int32_t host = shard__load_heap_best(&policy->heap, view, &need, is_fast, policy, task);
     if (host < 0)
         return 0;
-    ret_decision->kind = SHARD_DECIDE_REPLICATE;
-    ret_decision->host = host;
-    ret_decision->reason = SHARD_REASON_STRAGGLER;
-    ret_decision->value = progress.left_seconds;
-    ret_decision->limit = seconds / view->cluster->hosts[host].speed;
-    shard__stragglers_copied(&policy->stragglers, view, task);
+    shard__stragglers_replicate(&policy->stragglers, view, task, &progress, host,
+                                seconds / view->cluster->hosts[host].speed, ret_decision);
     return 0;
 }
 

@@ -63,17 +63,17 @@ void shard__split_plan(const struct shard__split_ask *given, struct shard__split
     ret_plan->limit = is_likely ? p : ask.failures > 0 ? ask.failures : (double)idle;
 }
 
-int shard__split_decide(const struct shard__split_ask *ask, struct shard_decision *ret_decision)
+int shard__split_decide(const struct shard__split_ask *ask, struct shard__split_plan *ret_plan,
+                        struct shard_decision *ret_decision)
 {
-    struct shard__split_plan plan;
-    shard__split_plan(ask, &plan);
-    if (plan.parts < 2)
+    shard__split_plan(ask, ret_plan);
+    if (ret_plan->parts < 2)
         return 0;
     ret_decision->kind = SHARD_DECIDE_SPLIT;
-    ret_decision->parts = plan.parts;
-    ret_decision->reason = plan.reason;
-    ret_decision->value = plan.parts;
-    ret_decision->limit = plan.limit;
+    ret_decision->parts = ret_plan->parts;
+    ret_decision->reason = ret_plan->reason;
+    ret_decision->value = ret_plan->parts;
+    ret_decision->limit = ret_plan->limit;
     return 1;
 }
 

@@ -32,7 +32,8 @@ struct shard__split_plan {
 void shard__split_plan(const struct shard__split_ask *ask, struct shard__split_plan *ret_plan);
 
 /* Plans, and says so in a decision. 1; 0: the task stays whole, and the decision as it was. */
-int shard__split_decide(const struct shard__split_ask *ask, struct shard_decision *ret_decision);
+int shard__split_decide(const struct shard__split_ask *ask, struct shard__split_plan *ret_plan,
+                        struct shard_decision *ret_decision);
 
 /* Learned overhead of a kind: seconds of a part beyond its share, a mean that forgets. */
 struct shard__split_overhead {

@@ -146,6 +146,18 @@ void shard__stragglers_copied(struct shard__stragglers *stragglers, const struct
     (void)shard__intmap_set(stragglers->context, &stragglers->copies, (uint64_t)key_of(view, task), 1);
 }
 
+void shard__stragglers_replicate(struct shard__stragglers *stragglers, const struct shard_view *view, int32_t task,
+                                 const struct shard__progress *progress, int32_t host, double seconds,
+                                 struct shard_decision *ret_decision)
+{
+    ret_decision->kind = SHARD_DECIDE_REPLICATE;
+    ret_decision->host = host;
+    ret_decision->reason = SHARD_REASON_STRAGGLER;
+    ret_decision->value = progress->left_seconds;
+    ret_decision->limit = seconds;
+    shard__stragglers_copied(stragglers, view, task);
+}
+
 void shard__stragglers_over(struct shard__stragglers *stragglers, const struct shard_view *view, int32_t task)
 {
     struct shard_task_view about = {.struct_size = sizeof(about)};

@@ -53,6 +53,10 @@ int shard__stragglers_review(struct shard__stragglers *stragglers, const struct 
    some seconds. 0: it has to be looked at closely. */
 int shard__stragglers_on_time(struct shard__stragglers *stragglers, const struct shard__running *running,
                               int64_t now_ns, struct shard_decision *ret_decision);
+/* Gives it a second attempt on a host where that is expected to take so many seconds. */
+void shard__stragglers_replicate(struct shard__stragglers *stragglers, const struct shard_view *view, int32_t task,
+                                 const struct shard__progress *progress, int32_t host, double seconds,
+                                 struct shard_decision *ret_decision);
 /* It got a second attempt; or is over. */
 void shard__stragglers_copied(struct shard__stragglers *stragglers, const struct shard_view *view, int32_t task);
 void shard__stragglers_over(struct shard__stragglers *stragglers, const struct shard_view *view, int32_t task);

@@ -28,6 +28,9 @@ static void say_decision(const struct shard__run *run, struct shard__bytes *text
         shard__bytes_text(text, "; probability of failure: not known\n");
     else
         shard__bytes_printf(text, "; probability of failure: %.3f\n", (double)hot->p_fail);
+    const struct shard__extra *extra = shard__run_extra(run, task);
+    if (extra != NULL && extra->note != NULL)
+        shard__bytes_printf(text, "weighed: %s\n", extra->note);
 }
 
 static void say_predecessors(const struct shard__run *run, struct shard__bytes *text, int32_t task)

@@ -3,11 +3,8 @@
 
 #include "run.h"
 
-#include <string.h>
-
 #include "base/context.h"
 #include "base/error.h"
-#include "base/utf8.h"
 
 static double key_of(struct shard__run *run, int32_t task)
 {
@@ -67,17 +64,6 @@ static int check_start(const struct shard__run *run, int32_t task, const struct 
     return 0;
 }
 
-/* What the policy says that it weighed; NULL: nothing, or nothing that can be kept. */
-static char *note_of(const struct shard__run *run, const struct shard_decision *decision)
-{
-    if (decision->note == NULL || run->forecaster == NULL || !run->forecaster->wants_notes)
-        return NULL;
-    size_t length = strnlen(decision->note, SHARD_MAX_NAME_BYTES);
-    if (length == 0 || length == SHARD_MAX_NAME_BYTES || shard__utf8_prefix(decision->note, length) != length)
-        return NULL;
-    return shard__strdup(run->context, decision->note);
-}
-
 static int start(struct shard__run *run, int32_t profile, int32_t task, struct shard_decision *decision)
 {
     struct shard__task *hot = &run->tasks[task];
@@ -110,7 +96,9 @@ static int start(struct shard__run *run, int32_t profile, int32_t task, struct s
                                  .value = decision->value,
                                  .limit = decision->limit};
     if (gate == SHARD__GATE_OPEN)
-        cause.detail = note_of(run, decision);
+        cause.detail = shard__run_note(run, task, decision);
+    else
+        shard__run_keep_note(run, task, decision);
     if (run->forecaster != NULL && run->forecaster->is_active && decision->expected_seconds > 0)
         cause.seconds = decision->expected_seconds;
     if (gate == SHARD__GATE_STAGE) {
@@ -227,7 +215,12 @@ static int place_one(struct shard__run *run, int32_t profile, int32_t task, int 
         return shard__run_wait_for_data(run, profile, task);
     } else if (decision.kind == SHARD_DECIDE_SPLIT) {
         /* It stays in the queue, where its subtasks may stand before it, and is taken out as one that is not ready. */
-        return shard__run_split(run, task, decision.parts, &cause);
+        char *note = shard__run_note(run, task, &decision);
+        cause.detail = note;
+        status = shard__run_split(run, task, decision.parts, &cause);
+        if (status < 0)
+            shard__strfree(run->context, note);
+        return status;
     } else if (decision.kind == SHARD_DECIDE_GIVE_UP) {
         return shard__run_give_up(run, task, &cause);
     }
@@ -280,6 +273,7 @@ void shard__run_unplace(struct shard__run *run, int32_t slot, enum shard_reason_
     struct shard__cause cause = {.reason = reason, .p_fail = (double)run->tasks[task].p_fail};
     run->tasks[task].slot = -1;
     run->in_flight--;
+    shard__strfree(run->context, shard__run_take_note(run, task));
     shard__attempts_close(run->attempts, slot);
     shard__run_transition(run, task, SHARD_TASK_READY, &cause);
     shard__run_make_ready(run, task);

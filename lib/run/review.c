@@ -50,7 +50,7 @@ static int move(struct shard__run *run, int32_t slot, const struct shard_decisio
     return 0;
 }
 
-static int obey(struct shard__run *run, int32_t slot, const struct shard_decision *decision)
+static int carry_out(struct shard__run *run, int32_t slot, const struct shard_decision *decision)
 {
     if (decision->kind == SHARD_DECIDE_SPLIT)
         return shard__run_ask_rest(run, slot, decision);
@@ -58,6 +58,15 @@ static int obey(struct shard__run *run, int32_t slot, const struct shard_decisio
         return move(run, slot, decision);
     int status = shard__run_check_replicate(run, slot, decision->host);
     return status < 0 ? status : shard__run_replicate(run, slot, decision);
+}
+
+static int obey(struct shard__run *run, int32_t slot, int32_t task, const struct shard_decision *decision)
+{
+    shard__run_keep_note(run, task, decision); /* first: the record may be made at once */
+    int status = carry_out(run, slot, decision);
+    if (status < 0)
+        shard__strfree(run->context, shard__run_take_note(run, task));
+    return status;
 }
 
 static int review(struct shard__run *run, int32_t slot)
@@ -73,7 +82,7 @@ static int review(struct shard__run *run, int32_t slot)
         run->attempts->slots[slot].review_ns =
             shard__later_ns(run->now_ns, shard__seconds_to_ns(decision.wait_seconds));
     else
-        status = obey(run, slot, &decision);
+        status = obey(run, slot, task, &decision);
     if (status < 0 && status != SHARD_ENOMEM) {
         char name[128];
         shard__run_task_name(run, task, name, sizeof(name));

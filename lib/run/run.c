@@ -64,6 +64,8 @@ void shard__run_free(struct shard__run *run)
     free_records(run);
     shard__strfree(context, run->name);
     shard__release(context, run->tasks, run->task_capacity * sizeof(*run->tasks));
+    for (int32_t i = 0; i < run->extra_count; i++)
+        shard__strfree(context, run->extras[i].note);
     shard__release(context, run->extras, run->extra_capacity * sizeof(*run->extras));
     shard__intmap_free(context, &run->extra_of);
     shard__release(context, run->amended, run->amended_capacity * sizeof(*run->amended));

@@ -57,6 +57,7 @@ struct shard__extra {
     uint8_t is_replicated; /* its two subtasks are replicas */
     int32_t amended;       /* index of what the catalog has amended, -1: nothing; of a task of the workflow only */
     uint8_t levels;        /* above 0: its attempt is that of the task so many levels above */
+    char *note;            /* what the policy weighed when it made it wait, or decided on its running attempt; NULL */
 };
 
 /* Bytes of a commit's id in hex, of either hash that Git has, with its NUL. */
@@ -274,6 +275,13 @@ int shard__run_staged(struct shard__run *run, int32_t slot);
 /* ---- answer.c ---- */
 /* Bounds the wait of a policy's answer, and gives a reason that is none the name of another's. */
 void shard__run_tame(struct shard_decision *decision);
+
+/* ---- note.c: what the policy weighed ---- */
+/* For the record of a decision that is made now, after what it waited for; or what was kept. NULL: nothing is said. */
+char *shard__run_note(struct shard__run *run, int32_t task, const struct shard_decision *decision);
+char *shard__run_take_note(struct shard__run *run, int32_t task);
+/* Keeps it in the task for a record that comes later. Without memory it is not kept. */
+void shard__run_keep_note(struct shard__run *run, int32_t task, const struct shard_decision *decision);
 
 /* ---- review.c ---- */
 /* Asks the policy about some of the running tasks. 0 or SHARD_ENOMEM. */

@@ -109,6 +109,7 @@ int shard__run_split(struct shard__run *run, int32_t task, int32_t parts, const 
     struct shard__cause by_split = *cause;
     by_split.decision = SHARD_DECIDE_SPLIT;
     shard__run_transition(run, task, SHARD_TASK_SPLIT, &by_split);
+    by_split.detail = NULL;
     int32_t first = shard__run_adopt_subtasks(run, task, &shares);
     for (int32_t i = 0; i < parts; i++) {
         shard__run_transition(run, first + i, SHARD_TASK_READY, &by_split);

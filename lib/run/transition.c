@@ -101,6 +101,17 @@ static void fill_extra(struct shard__run *run, struct shard_record *record, int3
     }
 }
 
+/* What was kept of the decision that a record is of; of another's, nobody wants to know any more. */
+static char *kept_note(struct shard__run *run, int32_t task, enum shard_decision_kind decision)
+{
+    char *note = shard__run_take_note(run, task);
+    if (decision == SHARD_DECIDE_START || decision == SHARD_DECIDE_MOVE || decision == SHARD_DECIDE_SPLIT ||
+        decision == SHARD_DECIDE_REPLICATE)
+        return note;
+    shard__strfree(run->context, note);
+    return NULL;
+}
+
 struct shard_record *shard__run_transition(struct shard__run *run, int32_t id, int to, const struct shard__cause *cause)
 {
     struct shard__task *task = &run->tasks[id];
@@ -144,10 +155,9 @@ struct shard_record *shard__run_transition(struct shard__run *run, int32_t id, i
         run->attempts->slots[task->slot].revision = record->revision = run->revision;
     if (task->has_extra)
         fill_extra(run, record, id);
-    if (cause->detail != NULL) {
-        record->detail = cause->detail;
-        record->detail_bytes = (int32_t)strlen(cause->detail);
-    }
+    record->detail = cause->detail != NULL ? cause->detail : kept_note(run, id, cause->decision);
+    if (record->detail != NULL)
+        record->detail_bytes = (int32_t)strlen(record->detail);
     task->durable = (unsigned)to & 0xfu;
     return record;
 }

@@ -66,6 +66,7 @@ static int hold(struct shard__run *run, int32_t task, const struct shard_decisio
     hot->decision = SHARD_DECIDE_WAIT;
     hot->reason = (unsigned)decision->reason & 0xffu;
     hot->value = (float)decision->value;
+    shard__run_keep_note(run, task, decision);
     return 0;
 }
 

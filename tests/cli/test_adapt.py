@@ -57,6 +57,23 @@ def explain_tells_what_pushed_the_forecast_of_each_attempt(place):
 
 
 @case
+def explain_tells_what_splits_and_waits_were_weighed_against(place):
+    slow = {"name": "slow", "cpu_millicores": 1000, "slots": 1, "speed": 0.01}
+    place.write("h.json", json.dumps({"hosts": [{"name": "a", "cpu_millicores": 1000, "slots": 1}, slow]}))
+    place.workflow([task(f"t{i}", "sleep 1", kind="k", expected_seconds=1) for i in range(2)])
+    ended(place.call("run", "w.json", "--executor", "process", "--run", "w", "--hosts", "h.json", "--policy",
+                     "adaptive"), 0)
+    stories = "".join(place.call("explain", "w", f"t{i}").out for i in range(2))
+    assert "it had waited, since slow costs" in stories and "; to wait" in stories, stories
+    place.write("h.json", json.dumps({"hosts": [{"name": "b", "cpu_millicores": 4000, "slots": 4}]}))
+    place.workflow([task("t", "true", kind="k", units=8, expected_seconds=60)])
+    ended(place.call("run", "w.json", "--executor", "process", "--run", "s", "--hosts", "h.json", "--policy",
+                     "adaptive"), 0)
+    story = place.call("explain", "s", "t").out
+    assert "parts costs" in story and "; as one" in story and ", on b" in story, story
+
+
+@case
 def a_plan_of_a_host_that_slows_down_is_refused_when_half_of_it_is_missing(place):
     place.workflow([task("a", ["true"])])
     host = {"name": "h", "cpu_millicores": 1000}
