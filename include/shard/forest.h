@@ -39,7 +39,7 @@ enum shard_checksum_rule {
     SHARD_CHECKSUM_IGNORED = 2
 };
 
-/** How evaluation of pairs goes. All give the same bits. */
+/** How evaluation goes. All give the same bits. */
 enum shard_forest_path {
     SHARD_FOREST_PATH_BEST = 0,     /* what is fastest on this machine */
     SHARD_FOREST_PATH_PORTABLE = 1, /* C alone */

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Rows to margins through the walk layout. A walk down a tree waits for memory at each step, so many go on at a time:
- * sixteen trees for one row, or eight rows for one tree. The sum of a row is taken in the order of the trees, in
- * float32, as XGBoost does; so all ways give its bits.
+ * Rows to margins through the walk layout, or, many of them, by folds. A walk down a tree waits for memory at each
+ * step, so many go on at a time: sixteen trees for one row, or eight rows for one tree. The sum of a row is taken in
+ * the order of the trees, in float32, as XGBoost does; so all ways give its bits.
  */
 
 #include "evaluate.h"
@@ -10,7 +10,7 @@
 #include <string.h>
 
 #include "base/error.h"
-#include "masks.h"
+#include "fold.h"
 
 /* Written out, so that positions stay in registers as far as there are any. */
 #define FOUR(do_one) do_one(0) do_one(1) do_one(2) do_one(3)
@@ -266,61 +266,54 @@ static void plain_margins(const shard_forest *forest, const struct shard_matrix 
             margins[i] += shard__walk(forest->nodes + forest->trees[tree].first, rows->values + i * stride);
 }
 
-#if SHARD__HAS_AVX512
-/* Up to 32 rows by masks: their keys lie key by key. */
-static void mask_block(const shard_forest *forest, const float *rows, int64_t stride, int count, uint32_t *keys,
+#if SHARD__HAS_AVX2
+static void fold_block(const shard_forest *forest, const float *rows, int64_t stride, int count, uint8_t *room,
                        float *margins)
 {
-    float sums[SHARD__AVX512_ROWS] = {0};
+    float sums[SHARD__BLOCK_ROWS] = {0};
     memcpy(sums, margins, (size_t)count * sizeof(float));
-    shard__lay_keys_avx512(rows, stride, count, forest->feature_count, keys);
-    shard__mask_rows_avx512(forest, keys, sums);
+    shard__fold_rows(forest, rows, stride, count, room, sums);
     memcpy(margins, sums, (size_t)count * sizeof(float));
 }
 #endif
 
-/* How many rows go together, for so many. */
-static int rows_together(const shard_forest *forest, int64_t rows)
+/* Up to SHARD__BLOCK_ROWS rows. A fold costs as much for few of them. */
+static void block(const shard_forest *forest, const float *rows, int64_t stride, int count, uint64_t *room,
+                  float *margins)
 {
-#if SHARD__HAS_AVX512
-    if (forest->masks.by_tree != NULL && rows >= SHARD__AVX512_ROWS / 2)
-        return SHARD__AVX512_ROWS;
+    enum { FEW = 40 };
+#if SHARD__HAS_AVX2
+    if (forest->fold.column_count > 0 && count >= FEW) {
+        fold_block(forest, rows, stride, count, (uint8_t *)room, margins);
+        return;
+    }
 #endif
-    (void)forest;
-    return rows < 8 ? 1 : SHARD__BLOCK_ROWS;
-}
-
-static void together(const shard_forest *forest, const float *rows, int64_t stride, int step, int count, uint64_t *keys,
-                     float *margins)
-{
-    if (step == 1)
-        *margins = row_margin(forest, rows, keys, *margins);
-#if SHARD__HAS_AVX512
-    else if (step == SHARD__AVX512_ROWS)
-        mask_block(forest, rows, stride, count, (uint32_t *)keys, margins);
-#endif
-    else
-        walk_block(forest, rows, stride, count, keys, margins);
+    walk_block(forest, rows, stride, count, room, margins);
 }
 
 int shard__margins(const shard_forest *forest, const struct shard_matrix *rows, int64_t stride, float *margins)
 {
-    enum { ON_STACK = 4096 };
-    uint64_t small[ON_STACK], *keys = small;
-    int step = rows_together(forest, rows->rows);
-    size_t needed = shard__key_count(forest) * (size_t)step;
+    enum { ON_STACK = 32768 };
+    uint64_t small[ON_STACK / sizeof(uint64_t)], *room = small;
+    int step = rows->rows < 8 ? 1 : SHARD__BLOCK_ROWS;
+    size_t needed = shard__key_count(forest) * (size_t)step * sizeof(uint64_t), folds = shard__fold_bytes(forest);
     if (forest->plain) {
         plain_margins(forest, rows, stride, margins);
         return 0;
     }
-    if (needed > ON_STACK && (keys = shard__realloc(forest->context, NULL, 0, needed * sizeof(uint64_t))) == NULL)
+    if (step > 1 && folds > needed)
+        needed = folds;
+    if (needed > ON_STACK && (room = shard__realloc(forest->context, NULL, 0, needed)) == NULL)
         return SHARD_ENOMEM;
     for (int64_t i = 0; i < rows->rows; i += step) {
-        int64_t left = rows->rows - i;
-        together(forest, rows->values + i * stride, stride, step, left < step ? (int)left : step, keys, margins + i);
+        const float *at = rows->values + i * stride;
+        if (step == 1)
+            margins[i] = row_margin(forest, at, room, margins[i]);
+        else
+            block(forest, at, stride, rows->rows - i < step ? (int)(rows->rows - i) : step, room, margins + i);
     }
-    if (keys != small)
-        shard__release(forest->context, keys, needed * sizeof(uint64_t));
+    if (room != small)
+        shard__release(forest->context, room, needed);
     return 0;
 }
 

@@ -6,7 +6,7 @@
 
 #include "forest.h"
 
-enum { SHARD__BLOCK_ROWS = 64 };
+enum { SHARD__BLOCK_ROWS = SHARD__FOLD_ROWS };
 
 /* Rows that fit (each has feature_count floats or more); `margins` hold what each sum begins with. 0 or SHARD_ENOMEM.
  */

@@ -14,6 +14,7 @@ void shard_forest_free(shard_forest *forest)
         return;
     const shard_context *context = forest->context;
     const struct shard__masks *masks = &forest->masks;
+    const struct shard__fold *fold = &forest->fold;
     for (size_t i = 0; i < forest->feature_name_count; i++)
         shard__strfree(context, forest->feature_names[i]);
     for (size_t i = 0; i < forest->attribute_count; i++) {
@@ -31,8 +32,9 @@ void shard_forest_free(shard_forest *forest)
     shard__release(context, masks->nodes, masks->node_count * sizeof(struct shard__mask_node));
     shard__release(context, masks->begins, (2 * (size_t)forest->feature_count + 1) * sizeof(size_t));
     shard__release(context, masks->leaves, (size_t)forest->tree_count * SHARD__MASK_LEAVES * sizeof(float));
-    shard__release(context, masks->by_tree, masks->node_count * sizeof(struct shard__tree_mask));
-    shard__release(context, masks->tree_begins, ((size_t)forest->tree_count + 1) * sizeof(size_t));
+    shard__release(context, fold->columns, (size_t)fold->column_count * sizeof(struct shard__fold_column));
+    shard__release(context, fold->nodes, fold->leaf_count * sizeof(struct shard__fold_node));
+    shard__release(context, fold->leaves, fold->leaf_count * sizeof(float));
     shard__release(context, forest, sizeof(*forest));
 }
 
@@ -41,14 +43,13 @@ static size_t memory_of(const shard_forest *forest)
     size_t bytes = sizeof(*forest) + forest->node_capacity * sizeof(struct shard__node) +
                    forest->cover_capacity * sizeof(float) + forest->tree_capacity * sizeof(struct shard__tree) +
                    forest->group_count * sizeof(struct shard__group) +
-                   forest->walk_count * (sizeof(uint64_t) + sizeof(float));
+                   forest->walk_count * (sizeof(uint64_t) + sizeof(float)) +
+                   (size_t)forest->fold.column_count * sizeof(struct shard__fold_column) +
+                   forest->fold.leaf_count * (sizeof(struct shard__fold_node) + sizeof(float));
     if (forest->masks.nodes != NULL)
         bytes += forest->masks.node_count * sizeof(struct shard__mask_node) +
                  (2 * (size_t)forest->feature_count + 1) * sizeof(size_t) +
                  (size_t)forest->tree_count * SHARD__MASK_LEAVES * sizeof(float);
-    if (forest->masks.by_tree != NULL)
-        bytes += forest->masks.node_count * sizeof(struct shard__tree_mask) +
-                 ((size_t)forest->tree_count + 1) * sizeof(size_t);
     return bytes;
 }
 

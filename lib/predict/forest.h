@@ -3,7 +3,7 @@
 #define SHARD_PREDICT_FOREST_H
 
 /*
- * A loaded forest: its trees as the file has them (for the plain walk and for tree SHAP), and the two layouts that
+ * A loaded forest: its trees as the file has them (for the plain walk and for tree SHAP), and the layouts that
  * evaluate fast. Nothing here changes after loading.
  */
 
@@ -80,20 +80,40 @@ struct shard__mask_node {
     uint64_t keep; /* the leaves that stay when the node sends right */
 };
 
-/* The same node for a batch of rows, tree by tree. */
-struct shard__tree_mask {
-    uint32_t below;
-    uint32_t key;
-    uint64_t keep;
-};
-
 struct shard__masks {
     struct shard__mask_node *nodes; /* by feature, missing goes left before missing goes right, then ascending */
     size_t node_count;
-    size_t *begins;                   /* of list 2 * feature + (missing goes right); 2 * feature_count + 1 of them */
-    float *leaves;                    /* SHARD__MASK_LEAVES of each tree, from the left */
-    struct shard__tree_mask *by_tree; /* with AVX-512 only; of tree t: from tree_begins[t] to tree_begins[t + 1] - 1 */
-    size_t *tree_begins;
+    size_t *begins; /* of list 2 * feature + (missing goes right); 2 * feature_count + 1 of them */
+    float *leaves;  /* SHARD__MASK_LEAVES of each tree, from the left */
+};
+
+/*
+ * Fold layout (fold.h), for many rows: compares are of bytes. A column has up to 255 thresholds of one feature, sorted,
+ * and a row's value becomes the number of those that it reaches; a feature with more has more columns. Again there are
+ * two lanes, for what is missing is below all thresholds or above. A tree's inner nodes come with the lowest first.
+ */
+enum { SHARD__FOLD_ROWS = 64, SHARD__FOLD_THRESHOLDS = 255 };
+
+struct shard__fold_column {
+    int32_t feature;
+    float pivots[16];                             /* every sixteenth threshold: 15, 31 ... */
+    float thresholds[SHARD__FOLD_THRESHOLDS + 1]; /* NaN behind the last */
+};
+
+/* A row goes left where above > lane. Places are in bytes, of 64 rows each. */
+struct shard__fold_node {
+    uint32_t lane;
+    uint16_t left,
+        right;    /* what was chosen beneath: 0 .. max_leaves - 1 are leaves, then the tree's inner nodes come */
+    int8_t above; /* the threshold's number in its column, and one, less 128 */
+};
+
+struct shard__fold {
+    struct shard__fold_column *columns;
+    int32_t column_count; /* 0: there is no such layout */
+    struct shard__fold_node *nodes;
+    float *leaves; /* as the nodes number them */
+    size_t leaf_count;
 };
 
 struct shard_forest {
@@ -130,6 +150,8 @@ struct shard_forest {
     float *walk_leaves; /* HEAP: from the leftmost leaf of the group's first tree on; LINK: of each node */
     size_t walk_count;
 
+    struct shard__fold fold;
+
     struct shard__masks masks; /* nodes NULL: a tree has too many leaves */
     int lead_high;             /* the leftmost leaf is the highest bit (AVX-512), else the lowest */
     int use_avx512;
@@ -138,9 +160,25 @@ struct shard_forest {
 /* Reads and checks a model into an empty forest. Frees nothing on failure: that is shard_forest_free()'s. */
 int shard__forest_parse(shard_forest *forest, const void *bytes, size_t size, const char *source, int32_t rounds);
 
+/* All inner nodes, by `below`. */
+struct shard__split {
+    uint32_t below;
+    uint32_t node; /* in the forest's nodes */
+};
+
+struct shard__splits {
+    struct shard__split *items;
+    size_t count;
+    size_t bytes; /* what was allocated for the items */
+};
+
+/* 0 or SHARD_ENOMEM; the items are the caller's to release. */
+int shard__splits_sort(const shard_forest *forest, struct shard__splits *ret_splits);
+
 /* Makes the fast layouts. 0 or SHARD_ENOMEM. */
 int shard__forest_build_walk(shard_forest *forest);
-int shard__forest_build_masks(shard_forest *forest);
+int shard__forest_build_masks(shard_forest *forest, const struct shard__splits *splits);
+int shard__forest_build_fold(shard_forest *forest, const struct shard__splits *splits);
 
 int64_t shard__block_rows(const shard_forest_block *block);
 

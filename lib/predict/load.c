@@ -38,13 +38,38 @@ static int machine_has_avx512(void)
 #endif
 }
 
+static int machine_has_avx2(void)
+{
+#if defined(__x86_64__)
+    return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("popcnt");
+#else
+    return 0;
+#endif
+}
+
+/* What wants sorted splits. */
+static int build_sorted(shard_forest *forest, int with_fold)
+{
+    struct shard__splits splits;
+    int status = shard__splits_sort(forest, &splits);
+    if (status < 0)
+        return status;
+    status = shard__forest_build_masks(forest, &splits);
+    if (status == 0 && with_fold)
+        status = shard__forest_build_fold(forest, &splits);
+    shard__release(forest->context, splits.items, splits.bytes);
+    return status;
+}
+
 static int build(shard_forest *forest, enum shard_forest_path path)
 {
     forest->plain = path == SHARD_FOREST_PATH_PLAIN;
+    if (forest->plain)
+        return 0;
     forest->use_avx512 = path == SHARD_FOREST_PATH_BEST && machine_has_avx512();
     forest->lead_high = forest->use_avx512;
-    int status = forest->plain ? 0 : shard__forest_build_walk(forest);
-    return status < 0 ? status : shard__forest_build_masks(forest);
+    int status = shard__forest_build_walk(forest);
+    return status < 0 ? status : build_sorted(forest, path == SHARD_FOREST_PATH_BEST && machine_has_avx2());
 }
 
 static int check_digest(shard_forest *forest, const void *bytes, size_t size, const char *wanted, const char *source)

@@ -61,11 +61,6 @@ void shard__mask_pairs(const shard_forest *forest, struct shard__mask_pairs *pai
 void shard__mask_tiles_avx512(const shard_forest *forest, const uint64_t *task, const uint64_t *tiles,
                               int64_t tile_count, float *sums);
 void shard__mask_pairs_avx512(const shard_forest *forest, struct shard__mask_pairs *pairs);
-
-/* 32 rows, whose keys lie key by key: keys[32 * key + row]. Of fewer rows, the rest is missing throughout. */
-enum { SHARD__AVX512_ROWS = 32 };
-void shard__lay_keys_avx512(const float *rows, int64_t stride, int count, int32_t feature_count, uint32_t *keys);
-void shard__mask_rows_avx512(const shard_forest *forest, const uint32_t *keys, float *sums);
 #else
 #define SHARD__HAS_AVX512 0
 #endif

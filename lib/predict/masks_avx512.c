@@ -10,7 +10,6 @@
 #if SHARD__HAS_AVX512
 
 #include <immintrin.h>
-#include <math.h>
 
 #define WITH_AVX512 __attribute__((target("avx512f,avx512cd,avx512vl,avx512dq,avx512bw,lzcnt")))
 #define INLINE_AVX512 \
@@ -91,57 +90,6 @@ WITH_AVX512 void shard__mask_pairs_avx512(const shard_forest *forest, struct sha
         leaves += SHARD__MASK_LEAVES;
     }
     pairs->sums[0] = s0, pairs->sums[1] = s1, pairs->sums[2] = s2, pairs->sums[3] = s3;
-}
-
-WITH_AVX512 void shard__lay_keys_avx512(const float *rows, int64_t stride, int count, int32_t feature_count,
-                                        uint32_t *keys)
-{
-    for (int32_t i = 0; i < feature_count; i++) {
-        uint32_t *left = keys + (size_t)i * SHARD__AVX512_ROWS;
-        uint32_t *right = left + (size_t)feature_count * SHARD__AVX512_ROWS;
-        float column[SHARD__AVX512_ROWS];
-        for (int row = 0; row < SHARD__AVX512_ROWS; row++)
-            column[row] = row < count ? rows[row * stride + i] : NAN;
-        for (int row = 0; row < SHARD__AVX512_ROWS; row += 16) {
-            __m512 x = _mm512_loadu_ps(column + row);
-            __mmask16 missing = _mm512_cmp_ps_mask(x, x, _CMP_UNORD_Q);
-            __m512i bits = _mm512_castps_si512(_mm512_add_ps(x, _mm512_setzero_ps()));
-            __m512i flip = _mm512_or_si512(_mm512_srai_epi32(bits, 31), _mm512_set1_epi32(INT32_MIN));
-            __m512i order = _mm512_xor_si512(bits, flip);
-            _mm512_storeu_si512(left + row, _mm512_mask_mov_epi32(order, missing, _mm512_setzero_si512()));
-            _mm512_storeu_si512(right + row, _mm512_mask_mov_epi32(order, missing, _mm512_set1_epi32(-1)));
-        }
-    }
-}
-
-/* All nodes of a tree on 32 rows (vectorised QuickScorer): no walk, so nothing waits. */
-WITH_AVX512 void shard__mask_rows_avx512(const shard_forest *forest, const uint32_t *keys, float *sums)
-{
-    const struct shard__masks *masks = &forest->masks;
-    __m512 sum0 = _mm512_loadu_ps(sums), sum1 = _mm512_loadu_ps(sums + 16);
-    for (int32_t tree = 0; tree < forest->tree_count; tree++) {
-        const struct shard__tree_mask *node = masks->by_tree + masks->tree_begins[tree];
-        const struct shard__tree_mask *end = masks->by_tree + masks->tree_begins[tree + 1];
-        __m512i m0 = _mm512_set1_epi64(-1), m1 = m0, m2 = m0, m3 = m0;
-        for (; node < end; node++) {
-            const uint32_t *row = keys + (size_t)node->key * SHARD__AVX512_ROWS;
-            __m256i below = _mm256_set1_epi32((int)node->below);
-            __m512i keep = _mm512_set1_epi64((long long)node->keep);
-            m0 = _mm512_mask_and_epi64(m0, _mm256_cmplt_epu32_mask(below, _mm256_loadu_si256((const void *)row)), m0,
-                                       keep);
-            m1 = _mm512_mask_and_epi64(m1, _mm256_cmplt_epu32_mask(below, _mm256_loadu_si256((const void *)(row + 8))),
-                                       m1, keep);
-            m2 = _mm512_mask_and_epi64(m2, _mm256_cmplt_epu32_mask(below, _mm256_loadu_si256((const void *)(row + 16))),
-                                       m2, keep);
-            m3 = _mm512_mask_and_epi64(m3, _mm256_cmplt_epu32_mask(below, _mm256_loadu_si256((const void *)(row + 24))),
-                                       m3, keep);
-        }
-        struct leaf_table table = load_leaves(masks->leaves + tree * SHARD__MASK_LEAVES);
-        sum0 = _mm512_add_ps(sum0, exit_values(&table, m0, m1));
-        sum1 = _mm512_add_ps(sum1, exit_values(&table, m2, m3));
-    }
-    _mm512_storeu_ps(sums, sum0);
-    _mm512_storeu_ps(sums + 16, sum1);
 }
 
 #endif

@@ -23,7 +23,7 @@ static inline uint32_t big_endian4(const unsigned char *at)
 
 static inline int is_whole(unsigned char type)
 {
-    return type != '\0' && strchr("iUIlL", type) != NULL;
+    return type == 'i' || type == 'U' || type == 'I' || type == 'l' || type == 'L';
 }
 
 /* Bytes of a number of a type; 0: the type is no number. */

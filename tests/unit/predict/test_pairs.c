@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Pairs are the same bits as the rows put together, whatever the path, the split of the features and what is asked for.
+/*
+ * Pairs are the same bits as the rows put together, whatever the path, the split of the features and what is asked for;
+ * batches, too, are the same bits on every path.
  */
 
 #include <math.h>
@@ -9,6 +11,7 @@
 #include <shard/forest.h>
 
 #include "model_maker.h"
+#include "predict/forest.h"
 #include "suite.h"
 
 enum { TASKS = 7, HOSTS = 45, FEATURES = 12 };
@@ -122,6 +125,63 @@ START_TEST(pairs_have_the_bits_of_their_rows)
 }
 END_TEST
 
+static void load_spec(const struct model_spec *spec, enum shard_forest_path path, shard_forest **ret_forest)
+{
+    struct shard_forest_options options = {.struct_size = sizeof(options), .path = path};
+    struct made_bytes bytes;
+    make_model(spec, MODEL_UBJSON, &bytes);
+    ck_assert_int_eq(shard_forest_load_buffer(context, bytes.data, bytes.size, NULL, &options, ret_forest), 0);
+    free_bytes(&bytes);
+}
+
+/* Whether batches are folded on this machine, and through more than one column of a feature if `several`. */
+static void check_folded(const shard_forest *forest, int several)
+{
+#if defined(__x86_64__)
+    if (__builtin_cpu_supports("avx2") && __builtin_cpu_supports("popcnt"))
+        ck_assert_int_gt(forest->fold.column_count, several ? forest->feature_count : 0);
+#else
+    ck_assert_int_eq(forest->fold.column_count, 0);
+    (void)several;
+#endif
+}
+
+START_TEST(batches_have_the_same_bits_on_every_path)
+{
+    enum { ROWS = 64 + 64 + 45 + 20, WIDTH = 5 };
+    static const struct model_spec specs[] = {
+        {.seed = 1, .trees = 1, .depth = 9, .features = 1, .max_leaves = 64},
+        {.seed = 2, .trees = 90, .depth = 20, .features = 5, .max_leaves = 64, .leaf_percent = 20, .deleted = 1},
+        {.seed = 3, .trees = 41, .depth = 20, .features = 4, .max_leaves = 64},
+        {.seed = 4, .trees = 300, .depth = 20, .features = 1, .max_leaves = 200, .leaf_percent = 30},
+    };
+    static const int64_t counts[] = {ROWS, 64 + 64 + 45, 64, 40, 39, 8, 7};
+    float rows[ROWS * WIDTH], expected[ROWS], margins[ROWS];
+    for (size_t i = 0; i < sizeof(specs) / sizeof(specs[0]); i++) {
+        shard_forest *plain, *portable, *best;
+        load_spec(&specs[i], SHARD_FOREST_PATH_PLAIN, &plain);
+        load_spec(&specs[i], SHARD_FOREST_PATH_PORTABLE, &portable);
+        load_spec(&specs[i], SHARD_FOREST_PATH_BEST, &best);
+        if (specs[i].trees > 1)
+            check_folded(best, specs[i].features == 1);
+        ck_assert_int_eq(portable->fold.column_count, 0);
+        draw_rows(i, rows, ROWS * WIDTH);
+        for (size_t k = 0; k < sizeof(counts) / sizeof(counts[0]); k++) {
+            struct shard_matrix given = {rows, counts[k], WIDTH};
+            size_t bytes = (size_t)counts[k] * sizeof(float);
+            ck_assert_int_eq(shard_forest_margins(plain, &given, NULL, expected), 0);
+            ck_assert_int_eq(shard_forest_margins(portable, &given, NULL, margins), 0);
+            ck_assert_mem_eq(margins, expected, bytes);
+            ck_assert_int_eq(shard_forest_margins(best, &given, NULL, margins), 0);
+            ck_assert_mem_eq(margins, expected, bytes);
+        }
+        shard_forest_free(plain);
+        shard_forest_free(portable);
+        shard_forest_free(best);
+    }
+}
+END_TEST
+
 START_TEST(a_row_that_is_set_again_counts_as_it_is_now)
 {
     shard_forest *forest = load(5, SHARD_FOREST_PATH_BEST, 64);
@@ -196,6 +256,7 @@ int main(void)
     TCase *cases = tcase_create("pairs");
     tcase_add_checked_fixture(cases, set_up, tear_down);
     tcase_add_test(cases, pairs_have_the_bits_of_their_rows);
+    tcase_add_test(cases, batches_have_the_same_bits_on_every_path);
     tcase_add_test(cases, a_row_that_is_set_again_counts_as_it_is_now);
     tcase_add_test(cases, a_row_counts_as_it_is_now_whichever_of_its_columns_change);
     tcase_add_test(cases, pairs_that_make_no_sense_are_refused);
