@@ -263,8 +263,10 @@ void catalog_note(struct catalog *catalog, const shard_engine *engine, const str
     if (catalog->handle == NULL)
         return;
     decision.host = host_name(engine, event->host, &state);
-    if (event->kind == SHARD_EVENT_HOST_CHANGED && state == SHARD_HOST_QUARANTINED) {
+    if (event->kind == SHARD_EVENT_HOST_CHANGED &&
+        (state == SHARD_HOST_QUARANTINED || event->reason == SHARD_REASON_HOST_SICK)) {
         decision.what = "quarantined";
+        decision.reason = event->message;
         decision.p_fail = NAN;
     } else if ((event->kind == SHARD_EVENT_TASK_CHANGED || event->kind == SHARD_EVENT_ATTEMPT_ENDED) &&
                decided(event) != NULL &&

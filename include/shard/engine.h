@@ -114,8 +114,8 @@ enum shard_event_kind {
     SHARD_EVENT_ATTEMPT_ENDED = 5,   /* outcome, seconds, message */
     SHARD_EVENT_TASK_CHANGED = 6,    /* to a state that no other event tells: SPLIT, BACKOFF, SKIPPED, FAILED ... */
     SHARD_EVENT_TASK_DONE = 7,
-    SHARD_EVENT_HOST_CHANGED = 8,
-    SHARD_EVENT_WARNING = 9,  /* message: a refused decision, a task that no host can hold, a store in trouble */
+    SHARD_EVENT_HOST_CHANGED = 8, /* its state; or, of a reason, the policy leaves it out for a time: message */
+    SHARD_EVENT_WARNING = 9,      /* message: a refused decision, a task that no host can hold, a store in trouble */
     SHARD_EVENT_PROGRESS = 10 /* units_done of a running attempt, seconds since it started; left out when many wait */
 };
 

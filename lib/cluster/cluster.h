@@ -41,11 +41,12 @@ struct shard__host {
     int32_t *volumes;
     int32_t volume_count;
     enum shard_host_state state;
-    int32_t open_index;           /* place in the list of open hosts; -1: not in it */
-    int64_t quarantined_until_ns; /* monotonic; while QUARANTINED, or wished to be */
-    int32_t has_wish;             /* a policy wants it quarantined until then, or no more */
-    int32_t dirty;                /* in the list of hosts whose change no policy has seen */
-    int32_t first_attempt;        /* list of what runs here, kept by run/attempts; -1: none */
+    int32_t open_index;                 /* place in the list of open hosts; -1: not in it */
+    int64_t quarantined_until_ns;       /* monotonic; while QUARANTINED, or wished to be */
+    int32_t has_wish;                   /* a policy wants it quarantined until then, or no more */
+    float failures_told, attempts_told; /* by a policy that leaves it out for these; 0, 0: nothing new */
+    int32_t dirty;                      /* in the list of hosts whose change no policy has seen */
+    int32_t first_attempt;              /* list of what runs here, kept by run/attempts; -1: none */
     int32_t has_sample;
     struct shard_sample sample;
     int64_t done;
@@ -72,6 +73,7 @@ struct shard__cluster {
     int32_t dirty_count;
     double most_quarantined; /* share of the hosts */
     int32_t wish_count;      /* hosts with a wish that the engine has not carried out */
+    int32_t left_out_count;  /* hosts of which a policy has told that, and the engine has not yet */
     int64_t release_ns;      /* not later than the end of any quarantine */
     int64_t changes;         /* counts whatever could let a waiting task start */
 };

@@ -21,16 +21,24 @@ static int check_host(const struct shard_engine *engine, int32_t host)
     return 0;
 }
 
-static void tell(struct shard_engine *engine, int32_t host)
+/* Reserved before. The event takes the message. */
+static void tell_why(struct shard_engine *engine, int32_t host, enum shard_reason_code reason, char *message)
 {
     struct shard__event event = {.kind = SHARD_EVENT_HOST_CHANGED,
                                  .run = -1,
                                  .task = -1,
                                  .host = host,
                                  .code = (int32_t)engine->cluster.hosts[host].state,
+                                 .reason = (uint8_t)reason,
+                                 .message = message,
                                  .time_ns = shard__wall_ns(engine->context)};
     shard__events_add(engine, &event);
     shard_engine_wake(engine);
+}
+
+static void tell(struct shard_engine *engine, int32_t host)
+{
+    tell_why(engine, host, SHARD_REASON_NONE, NULL);
 }
 
 shard_host_id shard_engine_add_host(shard_engine *engine, const struct shard_host_spec *spec)
@@ -177,9 +185,36 @@ static int let_one_out(struct shard_engine *engine)
     return 0;
 }
 
+/* Hosts that a policy leaves out by itself. */
+static int tell_left_out(struct shard_engine *engine)
+{
+    struct shard__cluster *cluster = &engine->cluster;
+    for (int32_t id = 0; cluster->left_out_count > 0 && id < cluster->host_count; id++) {
+        struct shard__host *host = &cluster->hosts[id];
+        char text[100];
+        if (host->attempts_told == 0)
+            continue;
+        snprintf(text, sizeof(text), "%.1f of its last %.1f attempts failed by its doing", (double)host->failures_told,
+                 (double)host->attempts_told);
+        char *message = shard__strdup(engine->context, text);
+        if (message == NULL || shard__events_reserve(engine, 1) < 0) {
+            shard__strfree(engine->context, message);
+            return SHARD_ENOMEM;
+        }
+        shard__log(engine->context, SHARD_LOG_WARNING, "host-quarantined", "host '%s' is quarantined: %s", host->name,
+                   text);
+        tell_why(engine, id, SHARD_REASON_HOST_SICK, message);
+        host->attempts_told = host->failures_told = 0;
+        cluster->left_out_count--;
+    }
+    return 0;
+}
+
 int shard__keep_quarantines(struct shard_engine *engine)
 {
     struct shard__cluster *cluster = &engine->cluster;
+    if (tell_left_out(engine) < 0)
+        return SHARD_ENOMEM;
     if (cluster->release_ns != INT64_MAX && cluster->open_count == 0 && engine->attempts.active == 0 &&
         let_one_out(engine) < 0)
         return SHARD_ENOMEM;

@@ -184,9 +184,7 @@ int shard__adaptive_after_failure(void *self, const shard_view *view, shard_task
         shard__health_ended(&policy->health, host, view->cluster->host_count, &rate, shares.host, view->now_ns);
     shard__adaptive_pool_host(policy, view, host);
     if (after == SHARD__QUARANTINED && before != SHARD__QUARANTINED)
-        shard__log(policy->context, SHARD_LOG_WARNING, "host-quarantined",
-                   "host '%s' is quarantined: %.1f of its last %.1f attempts failed by its doing",
-                   view->cluster->hosts[host].name, (double)rate.failures, (double)rate.attempts);
+        shard__view_leaves_out(view, host, rate.failures, rate.attempts);
     if (outcome != SHARD_OUTCOME_OUT_OF_MEMORY && shares.hosts >= AT_FAULT_HOSTS && shares.p_task >= at_fault_p) {
         ret_decision->kind = SHARD_DECIDE_GIVE_UP;
         ret_decision->reason = SHARD_REASON_TASK_AT_FAULT;

@@ -143,6 +143,14 @@ int shard_view_quarantine(const shard_view *view, shard_host_id host, double sec
     return 0;
 }
 
+void shard__view_leaves_out(const struct shard_view *view, int32_t id, float failures, float attempts)
+{
+    struct shard__host *host = &view->wishes->hosts[id];
+    view->wishes->left_out_count += host->attempts_told == 0;
+    host->failures_told = failures;
+    host->attempts_told = attempts;
+}
+
 double shard_view_staging_seconds(const shard_view *view, shard_task_id task, shard_host_id host)
 {
     if (check_host(view, host) < 0 || check_task(view, task) < 0)

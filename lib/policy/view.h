@@ -78,6 +78,9 @@ struct shard_view {
     int64_t now_ns;
 };
 
+/* Has the engine tell that the policy leaves a host out for a time, by itself, and for which failures. */
+void shard__view_leaves_out(const struct shard_view *view, int32_t host, float failures, float attempts);
+
 /* The bytes of all inputs of a task of the workflow whose size is known; NaN: of none. */
 double shard__view_input_bytes(const struct shard_view *view, int32_t task);
 

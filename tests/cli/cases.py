@@ -114,6 +114,32 @@ def containers_work(shardrun):
         return place.call("run", "w.json", "--store", "memory:", "-q").code == 0
 
 
+SICK = '[ "$SHARD_HOST" != host-3 ]'
+
+
+def sick_run(place, *options):
+    """Run "one", on four hosts of which one is sick; its store has enough attempts to learn from."""
+    place.workflow([dict(task(f"t{i}", SICK), kind=("align", "sort", "merge")[i % 3]) for i in range(300)])
+    ended(place.call("run", "w.json", "--executor", "process", "--hosts", "4", "--policy", "round_robin", "--retries",
+                     "task_error=100", "--run", "one", "--no-report", "--json", *options), 0)
+
+
+def learned_at(place):
+    path = place.path / ".shardrun" / "learned.model"
+    return path.stat().st_mtime_ns if path.exists() else 0
+
+
+def learning_run(place, *options):
+    """Run "two", after that: it trains while its tasks run, and uses what it has learned."""
+    place.workflow([task("wait", f"until [ -e {place.path}/done ]; do sleep 0.05; done"),
+                    *[dict(task(f"t{i}", SICK), kind="align") for i in range(20)]])
+    process = place.start("run", "w.json", "--executor", "process", "--hosts", "4", "--policy", "round_robin",
+                          "--retries", "task_error=100", "--run", "two", "--no-report", "--json", *options)
+    place.wait_for(lambda: learned_at(place) > 0, "a model")
+    place.write("done", "")
+    ended(place.finish(process), 0)
+
+
 def is_alive(pid):
     try:
         os.kill(pid, 0)
@@ -153,5 +179,5 @@ def main():
     sys.exit(1 if failed else 0)
 
 
-__all__ = ["DEADLINE", "Path", "Place", "Skip", "case", "containers_work", "ended", "is_alive", "json", "main", "os", "same",
-           "signal", "subprocess", "sys", "task", "tempfile", "time"]
+__all__ = ["DEADLINE", "Path", "Place", "SICK", "Skip", "case", "containers_work", "ended", "is_alive", "json", "learned_at",
+           "learning_run", "main", "os", "same", "sick_run", "signal", "subprocess", "sys", "task", "tempfile", "time"]

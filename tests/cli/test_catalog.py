@@ -238,4 +238,36 @@ def a_trained_model_goes_with_the_catalog(place):
     assert "the model that was learned is left out" in result.err, result
 
 
+@case
+def a_quarantine_is_a_commit(place):
+    url = remote(place)
+    # What starts at once everywhere fails where it is sick: no other host has done better by then.
+    place.workflow([dict(task(f"t{i}", f"sleep 0.2; {SICK}"), kind=f"k{i % 4}") for i in range(60)])
+    result = run(place, "w.json", "--hosts", "4", "--retries", "task_error=100", "--run", "r", "--catalog", url)
+    ended(result, 0, "host 'host-3' is quarantined: ")
+    messages = git(place, "-C", "remote", "log", "--reverse", "--format=%B", "main", "--", "hosts")
+    assert messages.startswith("host-3: quarantined\n\nHost: host-3\nRun: r\nReason: "), messages
+    assert "attempts failed by its doing" in messages, messages
+    file, = git(place, "-C", "remote", "ls-tree", "-r", "--name-only", "main", "hosts").splitlines()
+    assert "quarantined in r: " in git(place, "-C", "remote", "show", f"main:{file}")
+    git(place, "-C", "remote", "fsck", "--strict")
+
+
+@case
+def what_a_run_has_learned_forecasts_elsewhere(place):
+    url = remote(place)
+    sick_run(place, "--no-learning")
+    learning_run(place, "--catalog", url)
+    model = subprocess.run(["git", "-C", "remote", "show", "main:models/learned.model"], cwd=place.path, check=True,
+                           capture_output=True).stdout
+    same(model, (place.path / ".shardrun/learned.model").read_bytes())
+    assert "columns: " in git(place, "-C", "remote", "show", "main:models/learned.txt")
+    # Another machine, with a store of its own.
+    (place.path / ".shardrun").rename(place.path / "old")
+    place.workflow([dict(task("t0", "true"), kind="align")])
+    ended(run(place, "w.json", "--run", "three", "--catalog", url), 0)
+    same((place.path / ".shardrun/learned.model").read_bytes(), model)
+    told, = lines_of(place, "three", "t0", "why, by the model that was in use")
+
+
 main()

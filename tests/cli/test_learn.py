@@ -3,16 +3,6 @@
 
 from cases import *
 
-SICK = '[ "$SHARD_HOST" != host-3 ]'
-
-
-def sick_run(place, tasks=300):
-    place.workflow([dict(task(f"t{i}", SICK), kind=("align", "sort", "merge")[i % 3]) for i in range(tasks)])
-    result = place.call("run", "w.json", "--executor", "process", "--hosts", "4", "--policy", "round_robin",
-                        "--retries", "task_error=100", "--run", "one", "--no-report", "--json")
-    ended(result, 0)
-
-
 @case
 def a_run_on_a_sick_host_lets_its_store_forecast_the_sick_hosts_tasks(place):
     sick_run(place)
@@ -45,24 +35,12 @@ def explained(place, name, run="one"):
     return result.out
 
 
-def learned_at(place):
-    path = place.path / ".shardrun" / "learned.model"
-    return path.stat().st_mtime_ns if path.exists() else 0
-
-
 @case
 def a_run_learns_in_the_background_and_explains_by_columns(place):
     sick_run(place)
     before = explained(place, "t0")
     assert "why, by the prior" in before and "log-odds of failure" in before, before
-    # The second run begins with enough history: it trains while its tasks run, and uses what it has learned.
-    place.workflow([task("wait", f"until [ -e {place.path}/done ]; do sleep 0.05; done"),
-                    *[dict(task(f"t{i}", SICK), kind="align") for i in range(20)]])
-    process = place.start("run", "w.json", "--executor", "process", "--hosts", "4", "--policy", "round_robin",
-                          "--retries", "task_error=100", "--run", "two", "--no-report", "--json")
-    place.wait_for(lambda: learned_at(place) > 0, "a model")
-    place.write("done", "")
-    ended(place.finish(process), 0)
+    learning_run(place)
     # What was forecast by the prior is explained by it; by the model, what comes after.
     told = explained(place, "t0")
     assert "why, by the prior" in told and "the model that was learned since says" in told, told
