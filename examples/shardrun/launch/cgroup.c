@@ -320,6 +320,20 @@ uint64_t launch__group_peak_memory(const struct launch__group *group)
     return peak;
 }
 
+uint64_t launch__group_file_cache(const struct launch__group *group)
+{
+    uint64_t active = 0, inactive = 0;
+    for (size_t i = 0; i < group->count; i++) {
+        const char *path = group->dir[i].path;
+        bool v2 = group->dir[i].v2;
+        if ((group->dir[i].controllers & LAUNCH__MEMORY) == 0)
+            continue;
+        launch__read_control_key(path, "memory.stat", v2 ? "active_file" : "total_active_file", &active);
+        launch__read_control_key(path, "memory.stat", v2 ? "inactive_file" : "total_inactive_file", &inactive);
+    }
+    return active + inactive;
+}
+
 uint64_t launch__group_oom_kills(const struct launch__group *group)
 {
     uint64_t kills = 0;

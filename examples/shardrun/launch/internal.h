@@ -104,6 +104,8 @@ bool launch__group_kill(const struct launch__group *group);
 int launch__group_remove(const struct launch__group *group);
 int launch__group_usage(const struct launch__group *group, struct launch_usage *ret_usage);
 uint64_t launch__group_peak_memory(const struct launch__group *group);
+/* Of the memory that counts as held now, the part that is the cache of files, not those in memory. */
+uint64_t launch__group_file_cache(const struct launch__group *group);
 uint64_t launch__group_oom_kills(const struct launch__group *group);
 
 /* ---- orders.c: what launch_start tells the shim, in the file `spec` of the attempt directory ---- */

@@ -155,7 +155,7 @@ struct launch_result {
     bool killed; /* launch_kill was called and took effect before the command ended by itself */
     double wall_seconds;
     double cpu_seconds;
-    uint64_t max_memory_bytes; /* most the attempt held at once; with cgroups file cache counts as far as it fits */
+    uint64_t max_memory_bytes; /* most the attempt held at once, without the cache of files that is left at its end */
     uint64_t max_rss_bytes;    /* most that its largest process held, file cache not counted */
     uint64_t stdout_dropped_bytes;
     uint64_t stderr_dropped_bytes;

@@ -91,6 +91,20 @@ START_TEST(running_out_of_memory_is_recognised)
 }
 END_TEST
 
+START_TEST(the_cache_of_files_is_no_memory_that_was_held)
+{
+    struct bed bed;
+    char script[256];
+    bed_make(&bed, BED_PROCESS);
+    snprintf(script, sizeof(script), "head -c 100000000 /dev/zero > %s/big; cat %s/big > /dev/null", bed.path, bed.path);
+    struct launch_result result = bed_run_script(&bed, script);
+    ck_assert_int_eq(result.exit_code, 0);
+    ck_assert_uint_gt(result.max_memory_bytes, 0);
+    ck_assert_uint_lt(result.max_memory_bytes, 32 << 20);
+    bed_clear(&bed);
+}
+END_TEST
+
 START_TEST(a_child_that_runs_out_of_memory_is_recognised_too)
 {
     struct bed bed;
@@ -226,6 +240,7 @@ static TCase *cases(void)
     tcase_add_loop_test(tcase, a_command_that_is_not_there_is_named, 0, bed_ways(BED_WAYS));
     tcase_add_test(tcase, a_working_directory_that_is_not_there_is_named);
     tcase_add_loop_test(tcase, running_out_of_memory_is_recognised, 0, bed_ways(BED_WAYS));
+    tcase_add_test(tcase, the_cache_of_files_is_no_memory_that_was_held);
     tcase_add_loop_test(tcase, a_child_that_runs_out_of_memory_is_recognised_too, 0, bed_ways(BED_WAYS));
     tcase_add_loop_test(tcase, a_budget_of_the_host_holds_for_all_its_attempts, 0, bed_ways(BED_WAYS));
     tcase_add_loop_test(tcase, more_processes_than_allowed_are_refused, 0, bed_ways(BED_WAYS));

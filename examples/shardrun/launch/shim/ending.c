@@ -150,6 +150,18 @@ void ending_sweep(struct shim *shim)
         snprintf(shim->result.message, sizeof shim->result.message, "a process of the attempt does not die of SIGKILL");
 }
 
+/*
+ * The kernel counts what a command reads and writes as memory that it holds, as long as there is room, and gives it back
+ * when there is none: no need. What of it is left at the end was not needed; what the largest process held was.
+ */
+static void leave_out_cache(const struct launch__group *group, struct launch_result *result)
+{
+    uint64_t cache = launch__group_file_cache(group);
+    result->max_memory_bytes = result->max_memory_bytes > cache ? result->max_memory_bytes - cache : 0;
+    if (result->max_memory_bytes < result->max_rss_bytes)
+        result->max_memory_bytes = result->max_rss_bytes;
+}
+
 static void read_counters(struct shim *shim)
 {
     struct launch_result *result = &shim->result;
@@ -161,10 +173,10 @@ static void read_counters(struct shim *shim)
     struct launch_usage counted;
     if (launch__group_usage(group, &counted) == 0 && counted.cpu_ns > 0)
         result->cpu_seconds = (double)counted.cpu_ns / 1e9;
-    result->max_memory_bytes = launch__group_peak_memory(group);
-    if (result->max_memory_bytes == 0)
-        result->max_memory_bytes = result->max_rss_bytes;
     result->out_of_memory = launch__group_oom_kills(group) > 0;
+    result->max_memory_bytes = launch__group_peak_memory(group);
+    if (!result->out_of_memory)
+        leave_out_cache(group, result);
     if (result->how == LAUNCH_FAILED && result->out_of_memory)
         snprintf(result->message, sizeof result->message,
                  "the memory limit of %" PRIu64 " bytes is too small for the OCI runtime to start the command",
