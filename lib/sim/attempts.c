@@ -157,6 +157,7 @@ static void fill(struct shard__sim *sim, struct shard__sim_attempt *attempt, con
     *attempt = (struct shard__sim_attempt){.generation = generation,
                                            .host = start->host,
                                            .task = start->task,
+                                           .origin = start->workflow_task,
                                            .number = start->attempt,
                                            .frailty = task->frailty,
                                            .units = start->is_merge ? 0 : start->unit_end - start->unit_begin,
@@ -193,7 +194,7 @@ static int check_start(const struct shard__sim *sim, const struct shard_start *s
         cpu > sim->scenario->slots * 1000)
         return shard__fail(SHARD_ESTATE, "task '%s' is more than '%s' has room for", start->task_name,
                            start->host_name);
-    return 0;
+    return shard__sim_check_inputs(sim, start);
 }
 
 static int start(void *self, shard_sink *sink, shard_token token, const struct shard_start *start)
@@ -262,10 +263,13 @@ static void end_attempt(struct shard__sim *sim, int32_t at, enum shard_outcome o
     double seconds = (double)(sim->now_ns - attempt->started_ns) / 1e9;
     sim->result.outcomes[outcome]++;
     sim->progress_ns = sim->now_ns;
-    if (outcome == SHARD_OUTCOME_DONE)
+    if (outcome == SHARD_OUTCOME_DONE) {
         sim->result.useful_cpu_seconds += seconds;
-    else
+        if (shard__sim_outputs_are_on(sim, attempt->origin, attempt->host) < 0)
+            sim->status = SHARD_ENOMEM;
+    } else {
         sim->result.wasted_cpu_seconds += seconds;
+    }
     count_failure(sim, attempt->task, outcome);
     struct shard_attempt_end end = {.struct_size = sizeof(end),
                                     .outcome = outcome,
@@ -333,7 +337,8 @@ static int stage(void *self, shard_sink *sink, shard_token token, const struct s
     const struct shard_scenario *scenario = sim->scenario;
     double bytes = stage->bytes > 0 ? (double)stage->bytes : 1e6;
     double slower = exp(0.3 * shard__sim_normal(shard__random_next(&sim->random)));
-    struct shard__sim_event event = {.kind = SHARD__SIM_STAGED, .token = token};
+    struct shard__sim_event event = {
+        .kind = SHARD__SIM_STAGED, .subject = stage->data, .generation = stage->to, .token = token};
     return shard__sim_push(sim, scenario->latency_seconds + bytes / scenario->bytes_per_second * slower, &event);
 }
 

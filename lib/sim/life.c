@@ -32,10 +32,7 @@ int shard__sim_join(struct shard__sim *sim, int32_t at)
     shard__sim_host_name(at, name);
     snprintf(labels, sizeof(labels), "rack=%d", (int)(at / scenario->rack_hosts));
     snprintf(boot_id, sizeof(boot_id), "%d", ++host->boots);
-    /* Volume 0 is common; the others are the racks' or the hosts', in order. */
-    shard_volume_id volume = scenario->volumes == SHARD__VOLUMES_RACK  ? 1 + (int32_t)(at / scenario->rack_hosts)
-                             : scenario->volumes == SHARD__VOLUMES_OWN ? 1 + at
-                                                                       : 0;
+    shard_volume_id volume = shard__sim_volume(sim, at);
     struct shard_host_spec spec = {.struct_size = sizeof(spec),
                                    .name = name,
                                    .boot_id = boot_id,

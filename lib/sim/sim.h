@@ -50,6 +50,7 @@ struct shard__sim_host {
 struct shard__sim_attempt {
     uint64_t token; /* 0: the slot is free */
     int32_t host, task, number;
+    int32_t origin;         /* task of the workflow */
     int32_t next, previous; /* on its host; next also in the list of free slots */
     int32_t generation;     /* of the event that ends it */
     float frailty;
@@ -75,7 +76,7 @@ enum shard__sim_event_kind {
     SHARD__SIM_OUTAGE,  /* subject: rack */
     SHARD__SIM_LOAD,    /* host */
     SHARD__SIM_SAMPLES, /* all hosts */
-    SHARD__SIM_STAGED   /* token */
+    SHARD__SIM_STAGED   /* token; subject: data, generation: volume */
 };
 
 struct shard__sim_event {
@@ -113,6 +114,8 @@ struct shard__sim {
     size_t attempt_capacity;
     int32_t attempt_count, free_attempt, running;
     struct shard__intmap attempt_of; /* by token */
+
+    struct shard__intmap data_on; /* where data is, by data and volume */
 
     struct shard__heap queue; /* events by time in ns, exact below 2^53: 104 days */
     struct shard__sim_event *events;
@@ -157,6 +160,13 @@ void shard__sim_lose_attempts(struct shard__sim *sim, int32_t host);
 int shard__sim_attempt_is_due(struct shard__sim *sim, int32_t attempt, int32_t generation);
 void shard__sim_tell_progress(struct shard__sim *sim, int32_t host);
 void shard__sim_attempts_free(struct shard__sim *sim);
+
+/* ---- data.c: where data is ---- */
+int32_t shard__sim_volume(const struct shard__sim *sim, int32_t host);
+int shard__sim_data_is_on(struct shard__sim *sim, int32_t data, int32_t volume);
+int shard__sim_outputs_are_on(struct shard__sim *sim, int32_t task, int32_t host);
+/* Whether the inputs of what is started are where it is started. 0 or SHARD_ESTATE. */
+int shard__sim_check_inputs(const struct shard__sim *sim, const struct shard_start *start);
 
 /* ---- life.c: what befalls hosts ---- */
 int shard__sim_begin_lives(struct shard__sim *sim);

@@ -62,6 +62,8 @@ static int happen(struct shard__sim *sim, const struct shard__sim_event *event)
         return shard__sim_samples(sim);
     case SHARD__SIM_STAGED:
         sim->answered = 1;
+        if (shard__sim_data_is_on(sim, event->subject, event->generation) < 0)
+            return SHARD_ENOMEM;
         return shard_sink_staged(sim->engine->sink, event->token, 0, NULL);
     case SHARD__SIM_SICKEN:
     case SHARD__SIM_PREEMPT:
@@ -213,6 +215,7 @@ static void end(struct shard__sim *sim)
     shard__release(sim->context, sim->kinds, sizeof(*sim->kinds) * (size_t)(sim->kind_count + 1));
     shard__intmap_free(sim->context, &sim->kind_of);
     shard__intmap_free(sim->context, &sim->host_of);
+    shard__intmap_free(sim->context, &sim->data_on);
     shard__release(sim->context, sim->hosts, sizeof(*sim->hosts) * (size_t)sim->host_count);
 }
 

@@ -3,7 +3,8 @@
  * A policy that decides at random, and answers rubbish now and then, on simulated clusters where everything goes wrong.
  * Whatever it says, each invariant holds in the stream of records as a store takes it: transitions are of the
  * lifecycle, no dependency, data gate, capacity, quarantine or fence is broken, each unit is done exactly once, and the
- * run ends. Where data lies is not in records: the gate is checked at each start of test_garbage and test_random_runs.
+ * run ends. Where data lies is not in records: the simulated executor refuses to start what has not its inputs, which
+ * ends the simulation.
  *
  * usage: test_fuzzer [SEED [DECISIONS]]; without arguments a few decisions, as a test.
  *
