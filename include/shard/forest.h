@@ -42,7 +42,7 @@ enum shard_checksum_rule {
 /** How evaluation goes. All give the same bits. */
 enum shard_forest_path {
     SHARD_FOREST_PATH_BEST = 0,     /* what is fastest on this machine */
-    SHARD_FOREST_PATH_PORTABLE = 1, /* C alone */
+    SHARD_FOREST_PATH_PORTABLE = 1, /* what every processor of the kind can do */
     SHARD_FOREST_PATH_PLAIN = 2     /* one node after the other, for comparison */
 };
 
