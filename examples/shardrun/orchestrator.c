@@ -236,6 +236,7 @@ void orchestrator_close(struct orchestrator *orchestrator)
     shard_context_free(orchestrator->context);
     shard_workers_free(orchestrator->workers);
     free(orchestrator->end.message);
+    free(orchestrator->held_by);
     free(orchestrator->volumes);
     free(orchestrator->slowed);
     run_place_clear(&orchestrator->run_place);

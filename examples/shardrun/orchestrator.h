@@ -43,6 +43,8 @@ struct orchestrator {
     bool *slowed; /* hosts, in the order of options->hosts, that have been slowed as their plan says */
     struct show show;
     int interrupts; /* that came so far */
+    char *held_by;  /* another process held the run when it was looked at first, in its words; NULL: none did */
+    int held_ticks; /* that are left to whoever that was */
     bool started;   /* RUN_STARTED was seen */
     bool ended;
     bool resumed;

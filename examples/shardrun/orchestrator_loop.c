@@ -12,7 +12,7 @@
 #include "report.h"
 #include "store_read.h"
 
-enum { TICK_MS = 100 };
+enum { TICK_MS = 100, HELD_TICKS = 10 };
 
 static void on_run_started(struct orchestrator *orchestrator)
 {
@@ -56,7 +56,10 @@ static void on_run_ended(struct orchestrator *orchestrator, const struct shard_e
     uv_stop(&orchestrator->loop);
 }
 
-/* The store knows who is alive, so a lease that is held is no reason to wait: the user decides. */
+/*
+ * The store knows who is alive, so a lease that is held is no reason to wait: the user decides. Only for a moment: a
+ * process that was killed while it started another keeps its locks until that one has begun.
+ */
 static bool is_held_by_another(const struct orchestrator *orchestrator, const struct shard_event *event)
 {
     return event->kind == SHARD_EVENT_WARNING && event->code == SHARD_EHELD && !orchestrator->started;
@@ -73,9 +76,9 @@ static void pump(struct orchestrator *orchestrator)
             continue;
         }
         if (is_held_by_another(orchestrator, &event)) {
-            event.run_state = SHARD_RUN_FENCED;
-            on_run_ended(orchestrator, &event);
-            break;
+            orchestrator->held_by = need_copy(event.message);
+            orchestrator->held_ticks = HELD_TICKS;
+            continue;
         }
         if (event.kind == SHARD_EVENT_RUN_STARTED)
             on_run_started(orchestrator);
@@ -120,6 +123,12 @@ static void on_tick(uv_timer_t *timer)
 {
     struct orchestrator *orchestrator = timer->data;
     slow_hosts(orchestrator);
+    if (orchestrator->held_ticks > 0 && !orchestrator->started && --orchestrator->held_ticks == 0) {
+        const struct shard_event held = {
+            .run_state = SHARD_RUN_FENCED, .code = SHARD_EHELD, .message = orchestrator->held_by};
+        on_run_ended(orchestrator, &held);
+        return;
+    }
     show_tick(&orchestrator->show);
 }
 

@@ -125,8 +125,24 @@ def status_shows_a_run_while_another_process_works_on_it(place):
 @case
 def a_run_that_another_process_holds_cannot_be_resumed(place):
     process, _ = begin(place)
+    process.send_signal(signal.SIGSTOP)
     ended(place.call("resume", "r"), 6, "holds")
+    process.send_signal(signal.SIGCONT)
     ended(place.finish(process), 0)
+
+
+@case
+def a_run_whose_process_dies_while_it_is_looked_at_is_resumed(place):
+    process, ledger = begin(place)
+    process.send_signal(signal.SIGSTOP)
+    second = place.start("resume", "r", "--json")
+    lease = place.path / ".shardrun/store.db-lease"
+    place.wait_for(lambda: any(os.path.exists(fd) and os.path.samefile(fd, lease)
+                               for fd in Path(f"/proc/{second.pid}/fd").glob("*")), "the second to look")
+    process.kill()
+    process.communicate()
+    ended(place.finish(second), 0)
+    check_ledger(ledger)
 
 
 @case

@@ -151,8 +151,8 @@ void ending_sweep(struct shim *shim)
 }
 
 /*
- * The kernel counts what a command reads and writes as memory that it holds, as long as there is room, and gives it back
- * when there is none: no need. What of it is left at the end was not needed; what the largest process held was.
+ * The kernel counts what a command reads and writes as memory that it holds, as long as there is room, and gives it
+ * back when there is none: no need. What of it is left at the end was not needed; what the largest process held was.
  */
 static void leave_out_cache(const struct launch__group *group, struct launch_result *result)
 {
