@@ -96,7 +96,8 @@ START_TEST(the_cache_of_files_is_no_memory_that_was_held)
     struct bed bed;
     char script[256];
     bed_make(&bed, BED_PROCESS);
-    snprintf(script, sizeof(script), "head -c 100000000 /dev/zero > %s/big; cat %s/big > /dev/null", bed.path, bed.path);
+    snprintf(script, sizeof(script), "head -c 100000000 /dev/zero > %s/big; cat %s/big > /dev/null", bed.path,
+             bed.path);
     struct launch_result result = bed_run_script(&bed, script);
     ck_assert_int_eq(result.exit_code, 0);
     ck_assert_uint_gt(result.max_memory_bytes, 0);
