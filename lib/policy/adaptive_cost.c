@@ -45,7 +45,7 @@ void shard__adaptive_weigh_task(struct shard__adaptive *policy, const struct sha
     ret_task->failure_cost = told > 0 ? told : policy->config.failure_cost_seconds;
     ret_task->seconds = shard__adaptive_seconds(policy, view, id, ret_task->kind);
     /* What comes after it against what is left to do for all slots: the larger decides when the run ends. */
-    double rank = (double)view->workflow->rank_seconds[origin];
+    double rank = view->tasks->rank_seconds(view->run, id);
     double busy = policy->work_seconds / (double)(policy->slots.all > 0 ? policy->slots.all : 1);
     ret_task->busy_seconds = busy;
     double share = rank > 0 ? rank / (busy > rank ? busy : rank) : 0;

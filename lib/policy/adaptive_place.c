@@ -19,7 +19,7 @@ static const double canary_share = 1.0;
 double shard__adaptive_rank(void *self, const shard_view *view, shard_task_id task)
 {
     (void)self;
-    return (double)view->workflow->rank_seconds[view->tasks->origin(view->run, task)];
+    return view->tasks->rank_seconds(view->run, task);
 }
 
 /* Whether a host's health lets one more task start there, whichever. */

@@ -70,7 +70,7 @@ static int is_wanted(const struct best *policy, const struct shard_view *view, i
 static double rank(void *self, const shard_view *view, shard_task_id task)
 {
     (void)self;
-    return (double)view->workflow->rank_seconds[view->tasks->origin(view->run, task)];
+    return view->tasks->rank_seconds(view->run, task);
 }
 
 static void weigh(const struct shard_view *view, int32_t task, int32_t host, double seconds, double wait_seconds,

@@ -35,6 +35,8 @@ struct shard__view_tasks {
     int32_t (*last_host)(const void *run, int32_t task);
     /* Of the whole task or of a subtask's share of it, on a host of speed 1; NaN: not known. */
     double (*expected_seconds)(const void *run, int32_t task);
+    /* Of the workflow's task that it is or comes from, with what was amended: to the end of the workflow. */
+    double (*rank_seconds)(const void *run, int32_t task);
     double (*failure_cost_seconds)(const void *run, int32_t task);
     double (*staging_seconds)(const void *run, int32_t task, int32_t host);
     double (*staging_bytes)(const void *run, int32_t task, int32_t host);

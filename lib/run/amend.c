@@ -12,6 +12,7 @@
 #include "base/bytes.h"
 #include "base/context.h"
 #include "base/error.h"
+#include "workflow/graph.h"
 #include "workflow/json.h"
 
 static int check_commit(const char *commit)
@@ -140,6 +141,26 @@ void shard__run_ask_as_amended(const struct shard__run *run, int32_t task)
         extra->disk_bytes = amended->need.disk_bytes;
 }
 
+int shard__run_rank(struct shard__run *run)
+{
+    const shard_workflow *workflow = run->workflow;
+    size_t bytes = (size_t)workflow->task_count * sizeof(float);
+    float *seconds = shard__realloc(run->context, NULL, 0, bytes);
+    if (seconds != NULL && run->rank_seconds == NULL) {
+        run->rank_seconds = shard__realloc(run->context, NULL, 0, bytes);
+        if (run->rank_seconds != NULL)
+            memcpy(run->rank_seconds, workflow->rank_seconds, bytes);
+    }
+    int status = seconds == NULL || run->rank_seconds == NULL ? SHARD_ENOMEM : 0;
+    for (int32_t i = 0; status == 0 && i < workflow->task_count; i++)
+        seconds[i] = (float)known_of(run, i).expected_seconds;
+    if (status == 0)
+        status = shard__rank_anew(workflow, seconds, run->rank_seconds);
+    run->ranks_are_stale = status < 0;
+    shard__release(run->context, seconds, bytes);
+    return status;
+}
+
 /* A task that waits is looked at again, and one that had a host is placed anew. */
 static void look_at(struct shard__run *run, int32_t task)
 {
@@ -182,6 +203,8 @@ int shard__run_amend(struct shard__run *run, int32_t task, const struct shard_ta
     }
     *place = amended;
     add_revision(run, task, commit, detail);
+    if (known.expected_seconds != amended.expected_seconds)
+        run->ranks_are_stale = run->ready_is_short = 1;
     look_at(run, task);
     return 1;
 }

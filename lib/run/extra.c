@@ -107,6 +107,13 @@ static int32_t count(const void *self)
     return run->task_count;
 }
 
+static double rank_seconds(const void *self, int32_t task)
+{
+    const struct shard__run *run = self;
+    const float *ranks = run->rank_seconds != NULL ? run->rank_seconds : run->workflow->rank_seconds;
+    return (double)ranks[shard__run_origin(run, task)];
+}
+
 static void describe(const void *self, int32_t task, struct shard_task_view *ret_task)
 {
     const struct shard__run *run = self;
@@ -122,6 +129,7 @@ static void describe(const void *self, int32_t task, struct shard_task_view *ret
         ret_task->info.expected_seconds = amended->expected_seconds;
         ret_task->info.failure_cost_seconds = amended->failure_cost_seconds;
     }
+    ret_task->info.rank_seconds = rank_seconds(run, task);
     ret_task->state = (enum shard_task_state)hot->state;
     ret_task->host = hot->host;
     ret_task->attempt = (int32_t)hot->attempt;
@@ -258,6 +266,7 @@ const struct shard__view_tasks shard__run_view_tasks = {
     .failures = failures,
     .last_host = last_host,
     .expected_seconds = expected_seconds,
+    .rank_seconds = rank_seconds,
     .failure_cost_seconds = failure_cost_seconds,
     .staging_seconds = staging_seconds,
     .staging_bytes = staging_bytes,

@@ -282,6 +282,8 @@ int shard__run_restore(struct shard__run *run, const struct shard_run_image *ima
     if (shard__run_take_workflow(run, image->workflow, task_count) < 0 || restore_hosts(run, image) < 0)
         return SHARD_ENOMEM;
     status = shard__run_restore_revisions(run, image);
+    if (status == 0 && run->amended_count > 0)
+        status = shard__run_rank(run);
     if (status < 0)
         return status;
     for (int32_t i = 0; i < image->row_count; i++)

@@ -69,6 +69,8 @@ void shard__run_free(struct shard__run *run)
     shard__release(context, run->extras, run->extra_capacity * sizeof(*run->extras));
     shard__intmap_free(context, &run->extra_of);
     shard__release(context, run->amended, run->amended_capacity * sizeof(*run->amended));
+    if (run->workflow != NULL)
+        shard__release(context, run->rank_seconds, (size_t)run->workflow->task_count * sizeof(*run->rank_seconds));
     shard__release(context, run->commits, run->commit_capacity * sizeof(*run->commits));
     shard__ready_free(&run->ready);
     shard__heap_free(context, &run->backoff);
@@ -158,7 +160,7 @@ int shard__run_begin(struct shard__run *run, shard_workflow *workflow)
     return 0;
 }
 
-/* The queues again from the tasks' states, after there was no memory for one of them. */
+/* The queues again from the tasks' states, after there was no memory for one of them, or their ranks changed. */
 static int rebuild_ready(struct shard__run *run)
 {
     shard__ready_free(&run->ready);
@@ -235,6 +237,8 @@ static int skip_dependents(struct shard__run *run)
 
 int shard__run_advance(struct shard__run *run)
 {
+    if (run->ranks_are_stale && shard__run_rank(run) < 0)
+        return SHARD_ENOMEM;
     if (run->ready_is_short && rebuild_ready(run) < 0)
         return SHARD_ENOMEM;
     if (run->stop == SHARD__GO_ON && end_backoffs(run) < 0)
@@ -245,7 +249,7 @@ int shard__run_advance(struct shard__run *run)
 int64_t shard__run_next_ns(const struct shard__run *run)
 {
     if (run->ready_is_short || run->skip_count > 0)
-        return run->now_ns; /* for want of memory */
+        return run->now_ns; /* for want of memory, or a new rank */
     if (run->stop != SHARD__GO_ON)
         return INT64_MAX;
     if (run->blocked_left > 0 && run->cluster->open_count > 0)

@@ -120,6 +120,8 @@ struct shard__run {
     struct shard__amended *amended;
     size_t amended_capacity;
     int32_t amended_count;
+    float *rank_seconds;                  /* of the workflow's tasks as amended; NULL: no seconds were, its own hold */
+    int ranks_are_stale;                  /* advance makes them anew */
     char (*commits)[SHARD__COMMIT_BYTES]; /* of the revisions, from 1 */
     size_t commit_capacity;
     int32_t revision; /* the last; 0: none */
@@ -130,7 +132,7 @@ struct shard__run {
     size_t held_capacity;
     int32_t held_count;
     int64_t look_ns;    /* when those that wait are looked at again though nothing changes; INT64_MAX: never */
-    int ready_is_short; /* a ready task is not in the queues for want of memory: advance makes them anew */
+    int ready_is_short; /* the queues miss a ready task for want of memory, or its new rank: advance makes them anew */
     int told_no_hosts;
     int64_t review_ns;    /* when running tasks are reviewed next */
     int32_t review_next;  /* slot where a review that was not finished goes on */
@@ -260,6 +262,8 @@ int shard__run_begin_revision(struct shard__run *run, const char *commit);
 int shard__run_amend(struct shard__run *run, int32_t task, const struct shard_task_info *info, const char *commit);
 /* What was amended of a task, or of the one that it comes from; NULL: nothing. */
 const struct shard__amended *shard__run_amended(const struct shard__run *run, int32_t task);
+/* Makes the ranks anew from what is amended. 0 or SHARD_ENOMEM, after which the old ones hold. */
+int shard__run_rank(struct shard__run *run);
 /* Lets a task that asks for less than is amended ask for that. */
 void shard__run_ask_as_amended(const struct shard__run *run, int32_t task);
 int shard__run_restore_revisions(struct shard__run *run, const struct shard_run_image *image);

@@ -42,6 +42,9 @@ int shard__report_cycle(const shard_context *context, const struct shard__csr *s
 /* Fills in the ranks and the sums of a workflow whose tasks are in `order`. 0 or SHARD_ENOMEM. */
 int shard__rank(struct shard_workflow *workflow, const float *expected_seconds, const int32_t *order);
 
+/* The ranks that a sealed workflow's tasks would have with other seconds. 0 or SHARD_ENOMEM. */
+int shard__rank_anew(const struct shard_workflow *workflow, const float *expected_seconds, float *ret_rank_seconds);
+
 /*
  * Leaves out of `inputs` what tasks read of others that are not among their ancestors, and of themselves. Data has the
  * producers of `builder`, and what they write is in `outputs`. 0 or SHARD_ENOMEM.

@@ -88,6 +88,22 @@ static double longest_paths(const struct shard_workflow *workflow, const float *
     return longest;
 }
 
+/* What a task that is not known counts as. */
+static double mean_seconds(const float *expected_seconds, size_t count, int32_t *ret_known, double *ret_total)
+{
+    int32_t known = 0;
+    double total = 0;
+    for (size_t i = 0; i < count; i++) {
+        if (isnan(expected_seconds[i]))
+            continue;
+        known++;
+        total += (double)expected_seconds[i];
+    }
+    *ret_known = known;
+    *ret_total = total;
+    return known == 0 ? 1 : total / known;
+}
+
 int shard__rank(struct shard_workflow *workflow, const float *expected_seconds, const int32_t *order)
 {
     const shard_context *context = workflow->context;
@@ -96,18 +112,12 @@ int shard__rank(struct shard_workflow *workflow, const float *expected_seconds, 
     double total = 0;
     if (count == 0)
         return 0;
-    for (size_t i = 0; i < count; i++) {
-        if (isnan(expected_seconds[i]))
-            continue;
-        known++;
-        total += (double)expected_seconds[i];
-    }
+    double mean = mean_seconds(expected_seconds, count, &known, &total);
     /* Sums are in double: in float a long chain of short tasks would lose its order. */
     double *paths = shard__realloc(context, NULL, 0, count * sizeof(*paths));
     workflow->rank_seconds = shard__realloc(context, NULL, 0, count * sizeof(*workflow->rank_seconds));
     int status = paths == NULL || workflow->rank_seconds == NULL ? SHARD_ENOMEM : 0;
     if (status == 0) {
-        double mean = known == 0 ? 1 : total / known;
         workflow->total_seconds = total;
         workflow->critical_path_seconds = longest_paths(workflow, expected_seconds, order, mean, paths);
         for (size_t i = 0; i < count; i++)
@@ -116,5 +126,25 @@ int shard__rank(struct shard_workflow *workflow, const float *expected_seconds, 
             workflow->critical_path_seconds = longest_paths(workflow, expected_seconds, order, 0, paths);
     }
     shard__release(context, paths, count * sizeof(*paths));
+    return status;
+}
+
+int shard__rank_anew(const struct shard_workflow *workflow, const float *expected_seconds, float *ret_rank_seconds)
+{
+    const shard_context *context = workflow->context;
+    size_t count = (size_t)workflow->task_count;
+    int32_t known, *order = NULL;
+    double total;
+    int status = shard__order(context, &workflow->successors, &workflow->predecessors, &workflow->task_names,
+                              workflow->task_count, &order);
+    double *paths = status < 0 ? NULL : shard__realloc(context, NULL, 0, count * sizeof(*paths));
+    if (paths != NULL) {
+        longest_paths(workflow, expected_seconds, order, mean_seconds(expected_seconds, count, &known, &total), paths);
+        for (size_t i = 0; i < count; i++)
+            ret_rank_seconds[i] = (float)paths[i];
+    }
+    status = paths == NULL ? SHARD_ENOMEM : 0;
+    shard__release(context, paths, count * sizeof(*paths));
+    shard__release(context, order, count * sizeof(*order));
     return status;
 }

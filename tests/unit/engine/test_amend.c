@@ -141,6 +141,83 @@ START_TEST(a_task_too_large_for_every_host_is_amended_to_run)
 }
 END_TEST
 
+/* Another run: after task 0 come 1, 2 and 5, for which there is room in turn, and after the first two 3 and 4. */
+static void begin_fork(void)
+{
+    world_finish(&world, run);
+    world_free(&world);
+    world_init(&world, "heft");
+    world_add_host(&world, "a", 1000, 1000, 1, 1);
+    world_start(&world);
+    shard_builder *builder = NULL;
+    ck_assert_int_eq(shard_builder_new(world.context, "flow", &builder), 0);
+    const struct shard_task_spec task = {
+        .struct_size = sizeof(task), .cpu_millicores = 1000, .memory_bytes = 100, .expected_seconds = 5};
+    for (int i = 0; i < 6; i++)
+        shard_builder_add_task(builder, &task);
+    shard_builder_add_edge(builder, 0, 5);
+    for (int i = 1; i < 3; i++) {
+        shard_builder_add_edge(builder, 0, i);
+        shard_builder_add_edge(builder, i, i + 2);
+    }
+    shard_workflow *workflow = seal(builder);
+    run = world_submit(&world, workflow, "fork", 0);
+    shard_workflow_unref(workflow);
+    world_settle(&world);
+}
+
+static void check_longer_way(void)
+{
+    ck_assert_double_eq(known(0).rank_seconds, 110);
+    ck_assert_double_eq(known(1).rank_seconds, 10);
+    ck_assert_double_eq(known(2).rank_seconds, 105);
+}
+
+static int is_running(int task)
+{
+    return world_state(&world, run, task) == SHARD_TASK_RUNNING;
+}
+
+static void make_long(int task)
+{
+    struct shard_task_info info = known(task);
+    info.expected_seconds = 100;
+    ck_assert_int_eq(amend(task, &info, SECOND), 1);
+    world_settle(&world);
+}
+
+START_TEST(the_way_that_is_longer_as_amended_goes_first)
+{
+    begin_fork();
+    make_long(4);
+    check_longer_way();
+    if (_i == 1) {
+        world_crash(&world);
+        world_start(&world);
+        world_resume(&world, run);
+        while (commit_now() == NULL)
+            world_turn(&world);
+        check_longer_way();
+    }
+    while (!is_running(1) && !is_running(2))
+        world_turn(&world);
+    ck_assert(is_running(2));
+}
+END_TEST
+
+START_TEST(a_task_that_waits_already_goes_first_as_amended)
+{
+    begin_fork();
+    while (!is_running(1))
+        world_turn(&world);
+    ck_assert_int_eq(world_state(&world, run, 5), SHARD_TASK_READY);
+    make_long(5);
+    while (!is_running(2) && !is_running(5))
+        world_turn(&world);
+    ck_assert(is_running(5));
+}
+END_TEST
+
 START_TEST(what_is_no_amendment_is_refused)
 {
     struct shard_task_info good = amended(), bad;
@@ -175,6 +252,8 @@ int main(void)
     tcase_add_test(tcase, an_amendment_outlives_the_process);
     tcase_add_test(tcase, parts_of_a_split_task_are_amended_with_it);
     tcase_add_test(tcase, a_task_too_large_for_every_host_is_amended_to_run);
+    tcase_add_loop_test(tcase, the_way_that_is_longer_as_amended_goes_first, 0, 2);
+    tcase_add_test(tcase, a_task_that_waits_already_goes_first_as_amended);
     tcase_add_test(tcase, what_is_no_amendment_is_refused);
     suite_add_tcase(suite, tcase);
     return suite_run(suite);
