@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "base/error.h"
+#include "base/sample.h"
 #include "history/tally.h"
 
 /* A weight doubles every half-life. Before they get too large, all are scaled down. */
@@ -94,14 +95,8 @@ void shard__history_sample(struct shard__history *history, int32_t id, const str
         host->series = shard__zalloc(history->context, SHARD__SERIES * sizeof(*host->series));
     if (host->series == NULL || sample->time_ns < 0)
         return;
-    const double values[SHARD__SERIES] = {sample->cpu_share,
-                                          sample->memory_share,
-                                          sample->disk_share,
-                                          sample->io_bytes_per_second,
-                                          sample->network_bytes_per_second,
-                                          sample->cpu_pressure,
-                                          sample->memory_pressure,
-                                          sample->io_pressure};
+    double values[SHARD__SAMPLE_VALUES];
+    shard__sample_values(sample, values);
     for (int i = 0; i < SHARD__SERIES; i++)
         shard__series_add(&host->series[i], sample->time_ns, values[i]);
     for (int i = 0; i < SHARD__PRESSURES; i++) {

@@ -29,7 +29,7 @@ enum {
     SHARD__TASK_FEATURES = SHARD__F_HOST_BEGIN,
     SHARD__HOST_FEATURES = SHARD__F_PAIR_BEGIN - SHARD__F_HOST_BEGIN,
     SHARD__PAIR_FEATURES = SHARD__F_COUNT - SHARD__F_PAIR_BEGIN,
-    SHARD__SERIES = 8,    /* quantities of a host that have windows */
+    SHARD__SERIES = 8,    /* quantities of a host that have windows: the first of enum shard_measure */
     SHARD__PRESSURES = 3, /* the last of them */
     SHARD__FIRST_PRESSURE = SHARD__SERIES - SHARD__PRESSURES
 };

@@ -11,6 +11,7 @@
 
 #include "base/error.h"
 #include "base/name.h"
+#include "base/sample.h"
 
 struct shard__series_slot {
     int64_t start_ns;
@@ -35,37 +36,6 @@ const char *shard_measure_text(int measure)
                                         "censored"};
     _Static_assert(sizeof(texts) / sizeof(texts[0]) == SHARD_MEASURE_COUNT, "a text for each measure");
     return measure >= 0 && measure < SHARD_MEASURE_COUNT ? texts[measure] : "?";
-}
-
-void shard__sample_values(const struct shard_sample *sample, double ret_values[SHARD__SAMPLE_VALUES])
-{
-    const double values[SHARD__SAMPLE_VALUES] = {sample->cpu_share,
-                                                 sample->memory_share,
-                                                 sample->disk_share,
-                                                 sample->io_bytes_per_second,
-                                                 sample->network_bytes_per_second,
-                                                 sample->cpu_pressure,
-                                                 sample->memory_pressure,
-                                                 sample->io_pressure,
-                                                 sample->load,
-                                                 sample->temperature_celsius};
-    memcpy(ret_values, values, sizeof(values));
-}
-
-void shard__sample_of(int64_t time_ns, const double values[SHARD__SAMPLE_VALUES], struct shard_sample *ret_sample)
-{
-    *ret_sample = (struct shard_sample){.struct_size = sizeof(*ret_sample),
-                                        .time_ns = time_ns,
-                                        .cpu_share = values[0],
-                                        .memory_share = values[1],
-                                        .disk_share = values[2],
-                                        .io_bytes_per_second = values[3],
-                                        .network_bytes_per_second = values[4],
-                                        .cpu_pressure = values[5],
-                                        .memory_pressure = values[6],
-                                        .io_pressure = values[7],
-                                        .load = values[8],
-                                        .temperature_celsius = values[9]};
 }
 
 int shard__series_begin(struct shard__series *series, const shard_context *context,

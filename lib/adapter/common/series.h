@@ -31,9 +31,4 @@ int shard__series_outcome(struct shard__series *series, const struct shard_outco
 /* Tells the buckets, unless `status` is negative, and frees all. Returns `status`. */
 int shard__series_end(struct shard__series *series, int status, shard__series_each each, void *each_self);
 
-/* Values of a sample in the order of enum shard_measure. */
-enum { SHARD__SAMPLE_VALUES = SHARD_MEASURE_TEMPERATURE_CELSIUS + 1 };
-void shard__sample_values(const struct shard_sample *sample, double ret_values[SHARD__SAMPLE_VALUES]);
-void shard__sample_of(int64_t time_ns, const double values[SHARD__SAMPLE_VALUES], struct shard_sample *ret_sample);
-
 #endif

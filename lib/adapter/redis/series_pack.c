@@ -7,6 +7,7 @@
 
 #include "adapter/common/series.h"
 #include "base/error.h"
+#include "base/sample.h"
 
 enum { VERSION = 1, SHORT_FIXED = 34, MOST_COLUMNS = 4096 };
 

@@ -10,6 +10,7 @@
 
 #include "adapter/common/series.h"
 #include "base/error.h"
+#include "base/sample.h"
 
 static void bind_double(sqlite3_stmt *statement, int index, double value)
 {

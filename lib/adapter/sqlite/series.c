@@ -6,6 +6,7 @@
 #include <math.h>
 
 #include "base/error.h"
+#include "base/sample.h"
 #include "sqlite.h"
 
 static double column_double(sqlite3_stmt *statement, int column)
