@@ -99,6 +99,11 @@ def lines_of(place, run, name, word):
     return [line for line in story.out.splitlines() if word in line]
 
 
+def started_under(place, run, name, commit):
+    started, = lines_of(place, run, name, "attempt 1 started")
+    assert f"catalog commit {commit[:12]}" in started, started
+
+
 def waiting_run(place, url, *options):
     """The second of two tasks starts when the file "go" is there."""
     place.workflow([task("first", ["sh", "-c", f"while [ ! -e '{place.path}/go' ]; do sleep 0.05; done"]),
@@ -122,10 +127,8 @@ def a_commit_made_elsewhere_amends_a_task_that_has_not_started(place):
     amended, = lines_of(place, "r", "second", "amended by")
     for text in (commit, '"memory_bytes": 2097152', '"expected_seconds": 7', '"failure_cost_seconds": 60'):
         assert text in amended, amended
-    started, = lines_of(place, "r", "second", "attempt 1 started")
-    assert f"catalog commit {commit[:12]}" in started, started
-    started, = lines_of(place, "r", "first", "attempt 1 started")
-    assert f"catalog commit {first[:12]}" in started, started
+    started_under(place, "r", "second", commit)
+    started_under(place, "r", "first", first)
 
 
 @case
@@ -139,8 +142,7 @@ def an_amendment_outlives_kill_9(place):
     (place.path / "go").touch()
     (place.path / "remote").rename(place.path / "away")  # what was amended is known without the remote
     ended(place.call("resume", "r", "--no-report"), 0)
-    started, = lines_of(place, "r", "second", "attempt 1 started")
-    assert f"catalog commit {old[:12]}" in started, started
+    started_under(place, "r", "second", old)
 
 
 @case
@@ -154,8 +156,7 @@ def what_was_amended_while_nobody_looked_counts(place):
     place.wait_for(lambda: lines_of(place, "r", "second", "amended by"), "the amendment")
     (place.path / "go").touch()
     ended(place.finish(process), 0)
-    started, = lines_of(place, "r", "second", "attempt 1 started")
-    assert f"catalog commit {commit[:12]}" in started, started
+    started_under(place, "r", "second", commit)
 
 
 @case
@@ -169,8 +170,7 @@ def a_run_of_a_named_revision_keeps_to_it(place):
     amend_elsewhere(place, "u", expected_seconds=7)
     ended(run(place, f"catalog:{first}", "--run", "r2", "--catalog", url, "--catalog-interval", "0.1"), 0)
     same(lines_of(place, "r2", "u", "amended by"), [])
-    started, = lines_of(place, "r2", "u", "attempt 1 started")
-    assert first[:12] in started, started
+    started_under(place, "r2", "u", first)
 
 
 @case

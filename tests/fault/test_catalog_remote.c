@@ -248,17 +248,12 @@ END_TEST
 /* Publishes here, to a remote that does not take it. */
 static void expect_not_pushed(const char *message, const char *more)
 {
-    char commit[SHARD_COMMIT_TEXT];
     shard_catalog *catalog = NULL;
     ck_assert_int_eq(shard_catalog_open(context, &config, &catalog), 0);
-    shard_builder *builder = new_builder(context);
-    add_task(builder, "a");
-    shard_workflow *workflow = seal(builder);
-    ck_assert_int_eq(shard_catalog_publish(catalog, workflow, NULL, commit), 0);
+    publish_letters(catalog, context, "a");
     ck_assert_int_eq(shard_catalog_sync(catalog), SHARD_EIO);
     assert_message_has(message);
     assert_message_has(more);
-    shard_workflow_unref(workflow);
     shard_catalog_close(catalog);
 }
 

@@ -115,15 +115,10 @@ END_TEST
 /* A catalog that has its branch here, so that it opens without the remote. */
 static shard_catalog *open_here(void)
 {
-    char commit[SHARD_COMMIT_TEXT];
     shard_catalog *catalog = NULL;
     config.url = NULL;
     ck_assert_int_eq(shard_catalog_open(context, &config, &catalog), 0);
-    shard_builder *builder = new_builder(context);
-    add_task(builder, "a");
-    shard_workflow *workflow = seal(builder);
-    ck_assert_int_eq(shard_catalog_publish(catalog, workflow, NULL, commit), 0);
-    shard_workflow_unref(workflow);
+    publish_letters(catalog, context, "a");
     shard_catalog_close(catalog);
     config.url = url;
     ck_assert_int_eq(shard_catalog_open(context, &config, &catalog), 0);

@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "tempdir.h"
+#include "workflows.h"
 
 static char printed[1 << 16];
 
@@ -42,6 +43,19 @@ void git_bed_remove(struct git_bed *bed)
 {
     git_bed_stop(bed);
     sh(bed, "chmod -R u+w . ; rm -rf %s", bed->path);
+}
+
+void publish_letters(shard_catalog *catalog, shard_context *context, const char *letters)
+{
+    char commit[SHARD_COMMIT_TEXT], name[2] = "";
+    shard_builder *builder = new_builder(context);
+    for (const char *letter = letters; *letter != '\0'; letter++) {
+        name[0] = *letter;
+        add_task(builder, name);
+    }
+    shard_workflow *workflow = seal(builder);
+    ck_assert_int_eq(shard_catalog_publish(catalog, workflow, NULL, commit), 0);
+    shard_workflow_unref(workflow);
 }
 
 static int run(const struct git_bed *bed, const char *format, va_list arguments)

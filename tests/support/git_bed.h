@@ -7,6 +7,8 @@
 #include <stdio.h>
 #include <sys/types.h>
 
+#include <shard/catalog.h>
+
 struct git_bed {
     char path[128];
     pid_t server; /* 0: none runs */
@@ -16,6 +18,9 @@ struct git_bed {
 /** Makes the directory; git and libgit2 see no configuration but that in it. */
 void git_bed_make(struct git_bed *bed);
 void git_bed_remove(struct git_bed *bed);
+
+/** Publishes a workflow of plain tasks, one for each letter, by which it is named. */
+void publish_letters(shard_catalog *catalog, shard_context *context, const char *letters);
 
 /** Runs a shell command in the directory; the test fails if it does. What it printed, without the last newline, until
  * the next call. */

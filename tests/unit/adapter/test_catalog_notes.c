@@ -29,19 +29,14 @@ const char *__lsan_default_suppressions(void)
 
 static void open_catalog(double sync_seconds, int max_notes)
 {
-    char path[200], url[200], commit[SHARD_COMMIT_TEXT];
+    char path[200], url[200];
     snprintf(path, sizeof(path), "%s/here", bed.path);
     snprintf(url, sizeof(url), "%s/remote", bed.path);
     const struct shard_catalog_config config = {
         .struct_size = sizeof(config), .path = path, .url = url, .sync_seconds = sync_seconds, .max_notes = max_notes};
     ck_assert_int_eq(shard_catalog_open(context, &config, &catalog), 0);
-    shard_builder *builder = new_builder(context);
-    add_task(builder, "a");
-    add_task(builder, "b");
-    shard_workflow *workflow = seal(builder);
-    ck_assert_int_eq(shard_catalog_publish(catalog, workflow, NULL, commit), 0);
+    publish_letters(catalog, context, "ab");
     ck_assert_int_eq(shard_catalog_sync(catalog), 0);
-    shard_workflow_unref(workflow);
 }
 
 static void setup(void)
