@@ -15,6 +15,7 @@ import traceback
 from pathlib import Path
 
 CASES = []
+REDIS_SERVER = os.environ.get("SHARD_TEST_REDIS_SERVER", "redis-server")
 DEADLINE = 120  # of whatever is waited for; nothing is timed
 
 
@@ -179,5 +180,6 @@ def main():
     sys.exit(1 if failed else 0)
 
 
-__all__ = ["DEADLINE", "Path", "Place", "SICK", "Skip", "case", "containers_work", "ended", "is_alive", "json", "learned_at",
-           "learning_run", "main", "os", "same", "sick_run", "signal", "subprocess", "sys", "task", "tempfile", "time"]
+__all__ = ["DEADLINE", "Path", "Place", "REDIS_SERVER", "SICK", "Skip", "case", "containers_work", "ended", "is_alive",
+           "json", "learned_at", "learning_run", "main", "os", "same", "sick_run", "signal", "subprocess", "sys", "task",
+           "tempfile", "time"]

@@ -28,10 +28,10 @@ def check_ledger(ledger):
 
 def redis(place):
     """A server in the case's directory, and its URL."""
-    if shutil.which("redis-server") is None:
+    if shutil.which(REDIS_SERVER) is None:
         raise Skip("there is no redis-server")
     socket = place.path / "redis.socket"
-    server = subprocess.Popen(["redis-server", "--port", "0", "--unixsocket", socket, "--save", "", "--dir", place.path,
+    server = subprocess.Popen([REDIS_SERVER, "--port", "0", "--unixsocket", socket, "--save", "", "--dir", place.path,
                                "--appendonly", "yes", "--appendfsync", "always"], stdout=subprocess.DEVNULL)
     place.wait_for(socket.exists, "the server")
     return server, f"redis+unix://{socket}"

@@ -3,6 +3,7 @@
 
 #include <signal.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
@@ -27,9 +28,25 @@ static int connect_to(const struct redis_server *server)
 
 static void run(const struct redis_server *server, pid_t parent)
 {
-    const char *words[] = {"redis-server",    "--port",    "0",   "--unixsocket",  server->socket, "--dir",
-                           server->directory, "--save",    "",    "--appendonly",  "yes",          "--appendfsync",
-                           "always",          "--logfile", "log", server->setting, server->value,  NULL};
+    const char *program = getenv("SHARD_TEST_REDIS_SERVER");
+    const char *words[] = {program != NULL ? program : "redis-server",
+                           "--port",
+                           "0",
+                           "--unixsocket",
+                           server->socket,
+                           "--dir",
+                           server->directory,
+                           "--save",
+                           "",
+                           "--appendonly",
+                           "yes",
+                           "--appendfsync",
+                           "always",
+                           "--logfile",
+                           "log",
+                           server->setting,
+                           server->value,
+                           NULL};
     prctl(PR_SET_PDEATHSIG, SIGKILL);
     if (getppid() != parent)
         _exit(1);

@@ -2,7 +2,10 @@
 #ifndef TEST_REDIS_SERVER_H
 #define TEST_REDIS_SERVER_H
 
-/* A redis-server of a test's own, on a unix socket in a private directory. */
+/*
+ * A redis-server of a test's own, on a unix socket in a private directory. SHARD_TEST_REDIS_SERVER names another
+ * program for it: an older or newer Redis, or Valkey.
+ */
 
 #include <sys/types.h>
 
