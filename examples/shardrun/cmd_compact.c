@@ -10,31 +10,25 @@
 
 struct compact_options {
     const char *store;
-    long keep;
-    struct keep series;
+    struct keep keep;
     bool json;
 };
 
-enum { OPTION_STORE = 256, OPTION_KEEP };
+enum { OPTION_STORE = 256 };
 
-static const struct argp_option options[] = {
-    {"store", OPTION_STORE, "PATH|URL", 0, "default " PLACE_DEFAULT_STORE, 0},
-    {"keep", OPTION_KEEP, "N", 0, "the newest records of each run that stay (default 10000)", 0},
-    {"json", 'j', NULL, 0, "print one JSON object", 0},
-    {0}};
+static const struct argp_option options[] = {{"store", OPTION_STORE, "PATH|URL", 0, "default " PLACE_DEFAULT_STORE, 0},
+                                             {"json", 'j', NULL, 0, "print one JSON object", 0},
+                                             {0}};
 
 static error_t parse(int key, char *argument, struct argp_state *state)
 {
     struct compact_options *compact = state->input;
     switch (key) {
     case ARGP_KEY_INIT:
-        state->child_inputs[0] = &compact->series;
+        state->child_inputs[0] = &compact->keep;
         return 0;
     case OPTION_STORE:
         compact->store = argument;
-        return 0;
-    case OPTION_KEEP:
-        compact->keep = cli_integer(state, "keep", argument, 1, 1000000000);
         return 0;
     case 'j':
         compact->json = true;
@@ -73,15 +67,17 @@ int cmd_compact(int argc, char **argv)
     static const struct argp argp = {.options = options,
                                      .children = children,
                                      .parser = parse,
-                                     .doc = "Drops old records of a store, and samples and outcomes that are too old, "
-                                            "and gives back the room. Runs can be resumed as before; what log, explain "
-                                            "and report say of long ago is gone."};
-    struct compact_options given = {.keep = 10000};
+                                     .doc =
+                                         "Drops old records of a store, and samples and outcomes that are too old, "
+                                         "and gives back the room. Runs can be resumed as before; what log, explain "
+                                         "and report say of long ago is gone. Without --keep-records it leaves 10000 "
+                                         "of each run."};
+    struct compact_options given = {0};
     struct shard_compacted done = {.struct_size = sizeof done};
     struct store_reader reader;
     cli_parse(&argp, argc, argv, &given);
-    struct shard_compact what = {.struct_size = sizeof what, .keep_records = given.keep};
-    int code = store_reader_open(&reader, given.store, &given.series);
+    struct shard_compact what = {.struct_size = sizeof what, .keep_records = given.keep.records};
+    int code = store_reader_open(&reader, given.store, &given.keep);
     if (code == CLI_DONE && reader.store.port->compact == NULL)
         code = cli_error(CLI_USAGE, "store '%s' cannot be compacted", reader.place.text);
     else if (code == CLI_DONE && reader.store.port->compact(reader.store.self, &what, &done) < 0)

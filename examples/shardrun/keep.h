@@ -2,7 +2,7 @@
 #ifndef SHARDRUN_KEEP_H
 #define SHARDRUN_KEEP_H
 
-/* How much of its time series a store keeps, as options of every command that drops some of them. */
+/* How much of its records and time series a store keeps, as options of every command that drops some of them. */
 
 #include <argp.h>
 #include <jansson.h>
@@ -14,6 +14,7 @@ struct keep {
     int64_t sample_days;
     int64_t outcomes;
     int64_t outcome_days;
+    int64_t records; /* of each run */
 };
 
 /* For the children of a command's argp; its input is a struct keep. */

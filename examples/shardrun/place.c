@@ -93,6 +93,7 @@ static int open_redis(const struct place *place, shard_context *context, struct 
     config.keep_seconds = place->keep.sample_days * DAY_SECONDS;
     config.keep_outcomes = place->keep.outcomes;
     config.keep_outcome_seconds = place->keep.outcome_days * DAY_SECONDS;
+    config.keep_records = place->keep.records;
     config.sentinel_user = getenv("SHARDRUN_REDIS_SENTINEL_USER");
     config.sentinel_password = getenv("SHARDRUN_REDIS_SENTINEL_PASSWORD");
     config.sentinel_password_file = getenv("SHARDRUN_REDIS_SENTINEL_PASSWORD_FILE");
@@ -117,7 +118,8 @@ int place_try_store(const struct place *place, shard_context *context, bool read
                                              .keep_samples = keep->samples,
                                              .keep_seconds = keep->sample_days * DAY_SECONDS,
                                              .keep_outcomes = keep->outcomes,
-                                             .keep_outcome_seconds = keep->outcome_days * DAY_SECONDS};
+                                             .keep_outcome_seconds = keep->outcome_days * DAY_SECONDS,
+                                             .keep_records = keep->records};
     if (place->on_server)
         return open_redis(place, context, ret_store);
     return place->store != NULL ? shard_sqlite_store_open(context, &file, ret_store)

@@ -219,6 +219,7 @@ struct shard_sqlite_store_config {
     int64_t keep_seconds;         /* older samples of a host than its newest by so much go; 0: 30 days */
     int64_t keep_outcomes;        /* the newest; 0: 500,000 */
     int64_t keep_outcome_seconds; /* older outcomes than the newest by so much go; 0: two years */
+    int64_t keep_records;         /* of each run, the newest at least; 0: 10,000,000. Rows are always kept */
 };
 
 /**
@@ -269,6 +270,7 @@ struct shard_redis_store_config {
     const char *tls_cert; /* file with a certificate of ours, for servers that ask for one */
     const char *tls_key;  /* file with its key, without a pass phrase; NULL: in tls_cert */
     const char *tls_name; /* that the server's certificate must have; NULL: the host's name or address */
+    int64_t keep_records; /* of each run, the newest at least; 0: 10,000,000. Rows are always kept */
 };
 
 /**

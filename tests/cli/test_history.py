@@ -142,7 +142,7 @@ def compact_drops_old_records_and_the_run_stays_what_it_was(place):
                    " INSERT INTO outcomes(run, host, kind, task, attempt, outcome, start_ns, end_ns, schema_hash, row)"
                    " SELECT 'old', 'n1', 'k', i, 1, 1, i, i, 0, x'00000000' FROM n")
     db.close()
-    done = place.call("compact", "--keep", "10", "--json")
+    done = place.call("compact", "--keep-records", "10", "--json")
     ended(done, 0)
     same((done.last["runs"], done.last["partial"]), (1, False))
     same(done.last["outcomes"], 5000)
@@ -156,7 +156,7 @@ def compact_drops_old_records_and_the_run_stays_what_it_was(place):
     ended(place.call("report", "r"), 0)
     same(place.call("compact", "--json").last["records"], 0)
     assert "dropped 0 records of 1 runs" in place.call("compact").out
-    for arguments, text in ((["--keep", "0"], "--keep"), (["--keep", "x"], "--keep"), (["r"], "no arguments"),
+    for arguments, text in ((["--keep-records", "0"], "--keep-records"), (["--keep-records", "x"], "--keep-records"), (["r"], "no arguments"),
                             (["--store", "memory:"], "in memory")):
         ended(place.call("compact", *arguments), 2, text)
     place.write("bad.db", b"no database" * 1000)
@@ -169,7 +169,7 @@ def what_a_store_keeps_of_history_is_bounded_by_options(place):
     ended(place.call("run", "w.json", "--executor", "process", "--run", "r", "-q", "--keep-outcomes", "12",
                      "--keep-sample-days", "60"), 0)
     same(json.loads((place.run_directory("r") / "options.json").read_text())["keep"],
-         {"samples": 0, "sample_days": 60, "outcomes": 12, "outcome_days": 0})
+         {"samples": 0, "sample_days": 60, "outcomes": 12, "outcome_days": 0, "records": 0})
 
     def count(name):
         with sqlite3.connect(place.path / ".shardrun/store.db") as db:
@@ -184,7 +184,7 @@ def what_a_store_keeps_of_history_is_bounded_by_options(place):
     same(count("samples"), 1)
     ended(place.call("compact"), 0)
     same(count("samples"), 0)
-    for option in ("--keep-samples", "--keep-sample-days", "--keep-outcomes", "--keep-outcome-days"):
+    for option in ("--keep-samples", "--keep-sample-days", "--keep-outcomes", "--keep-outcome-days", "--keep-records"):
         ended(place.call("compact", option, "0"), 2, f"{option} wants a whole number")
     ended(place.call("run", "w.json", "--keep-outcom-days", "5"), 2, "--keep-outcome-days")
 

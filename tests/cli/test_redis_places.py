@@ -33,7 +33,7 @@ class Servers:
         directory = self.place.path / f"server-{port}"
         directory.mkdir()
         self.processes[port] = subprocess.Popen(
-            ["redis-server", *(str(directory / word) for word in kind), "--port", str(port), "--bind", "127.0.0.1",
+            [REDIS_SERVER, *(str(directory / word) for word in kind), "--port", str(port), "--bind", "127.0.0.1",
              "--dir", directory, *map(str, settings)], stdout=open(directory / "log", "w"), cwd=directory)
         self.place.wait_for(lambda: "PONG" in ask(port, "PING"), "a server")
         return port
@@ -46,7 +46,7 @@ class Servers:
             f"port {port}\nbind 127.0.0.1\ndir {directory}\nsentinel monitor shop 127.0.0.1 {master} 1\n"
             "sentinel down-after-milliseconds shop 500\nsentinel failover-timeout shop 5000\n" +
             "".join(f"{setting}\n" for setting in settings))
-        self.processes[port] = subprocess.Popen(["redis-server", directory / "sentinel.conf", "--sentinel"],
+        self.processes[port] = subprocess.Popen([REDIS_SERVER, directory / "sentinel.conf", "--sentinel"],
                                                 stdout=open(directory / "log", "w"), cwd=directory)
         self.place.wait_for(lambda: "PONG" in ask(port, "PING") or "NOAUTH" in ask(port, "PING"), "a sentinel")
         return port
@@ -59,7 +59,7 @@ class Servers:
 
 @contextlib.contextmanager
 def servers(place):
-    if shutil.which("redis-server") is None or shutil.which("redis-cli") is None:
+    if shutil.which(REDIS_SERVER) is None or shutil.which("redis-cli") is None:
         raise Skip("there is no redis-server")
     all_of_them = Servers(place)
     try:
@@ -277,10 +277,24 @@ def what_is_asked_of_a_store_is_asked_of_redis_too(place):
         scores = said("evaluate", "--json").last
         assert scores["rows"] > 220 and scores["candidates"]["chosen"]["roc_auc"] > 0.8, scores
         assert "columns:" in said("train", "-o", "m.model").out
-        compacted = said("compact", "--keep", "50", "--json").last
+        compacted = said("compact", "--keep-records", "50", "--json").last
         assert compacted["runs"] == 1 and compacted["records"] > 100, compacted
-        same(said("compact", "--keep", "50", "--json").last["records"], 0)
+        same(said("compact", "--keep-records", "50", "--json").last["records"], 0)
         same(said("status", "one", "--json").objects[0]["state"], "done")
+
+
+@case
+def a_run_drops_its_oldest_records_as_it_goes(place):
+    with servers(place) as all_of_them:
+        port = all_of_them.start(*DURABLE)
+        place.workflow([task(f"t{i}", "true") for i in range(400)])
+        bytes_of = {}
+        for run, options in (("all", ()), ("some", ("--keep-records", "100"))):
+            ended(place.call("run", "w.json", "--executor", "process", "--run", run, "-q", "--store",
+                             f"redis://127.0.0.1:{port}", *options), 0)
+            bytes_of[run] = int(ask(port, "MEMORY", "USAGE", f"{{shard:{run}}}:records"))
+        assert bytes_of["some"] < bytes_of["all"] / 3, bytes_of
+        same(place.call("status", "some", "--store", f"redis://127.0.0.1:{port}", "--json").objects[0]["state"], "done")
 
 
 def certificates(directory):

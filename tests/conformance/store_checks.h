@@ -60,6 +60,7 @@
     X(bad_queries_and_series_are_refused)                     \
     X(series_are_bounded_by_age_and_count)                    \
     X(a_large_history_is_read_whole)                          \
+    X(a_long_run_keeps_its_newest_records_only)               \
     X(old_records_are_dropped_and_the_run_goes_on)
 
 /* Against a model: store_checks_random.c */

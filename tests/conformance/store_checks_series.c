@@ -319,6 +319,30 @@ const char *a_large_history_is_read_whole(struct store_fixture *fixture)
     return NULL;
 }
 
+/* A store may keep a few more, as it drops them by the hundred. */
+const char *a_long_run_keeps_its_newest_records_only(struct store_fixture *fixture)
+{
+    enum { LIVES = 1000, KEPT = 300, SLACK = 450 };
+    struct shard_record records[3];
+    if (!fixture->subject->keeps_all)
+        return NULL;
+    fixture->subject->keep_records = KEPT;
+    EXPECT_STATUS(store_reopen(fixture), 0);
+    int64_t epoch = store_begin(fixture, "a", "me");
+    for (int task = 0; task < LIVES; task++) {
+        store_life(records, 1 + 3 * task, task);
+        EXPECT_STATUS(store_commit(fixture, "a", epoch, (uint64_t)task + 1, records, 3), 0);
+    }
+    EXPECT_STATUS(store_load(fixture, "a", SHARD_LOAD_RECORDS), 0);
+    const struct shard_run_image *image = fixture->answer.image;
+    EXPECT(image->last_seq == (int64_t)LIVES * 3 && image->row_count == LIVES, "rows went with their records");
+    EXPECT(image->record_count >= KEPT && image->record_count <= KEPT + SLACK, "%lld records are left",
+           (long long)image->record_count);
+    EXPECT(image->records[image->record_count - 1].seq == image->last_seq, "the newest is not the last");
+    EXPECT_STATUS(store_commit(fixture, "a", epoch, LIVES, records, 3), 0); /* it is known that this was done */
+    return NULL;
+}
+
 const char *old_records_are_dropped_and_the_run_goes_on(struct store_fixture *fixture)
 {
     const struct shard_store *port = fixture->store.port;

@@ -166,6 +166,7 @@ const char *store_check_run(const struct store_check *check, struct store_subjec
 {
     subject->keep_samples = 0;
     subject->keep_seconds = 0;
+    subject->keep_records = 0;
     static struct store_fixture fixture;
     const char *problem = NULL;
     memset(&fixture, 0, sizeof(fixture));

@@ -132,7 +132,8 @@ static int open_redis(struct store_subject *subject, shard_context *context, str
                                               .keep_samples = subject->keep_samples,
                                               .keep_outcomes = subject->keep_samples,
                                               .keep_seconds = subject->keep_seconds,
-                                              .keep_outcome_seconds = subject->keep_seconds};
+                                              .keep_outcome_seconds = subject->keep_seconds,
+                                              .keep_records = subject->keep_records};
     struct handle *handle = calloc(1, sizeof(*handle));
     handle->port = (struct shard_store){.struct_size = sizeof(handle->port),
                                         .name = "redis",

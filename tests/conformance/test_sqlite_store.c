@@ -32,7 +32,8 @@ static int open_sqlite(struct store_subject *subject, shard_context *context, st
                                                .keep_samples = subject->keep_samples,
                                                .keep_outcomes = subject->keep_samples,
                                                .keep_seconds = subject->keep_seconds,
-                                               .keep_outcome_seconds = subject->keep_seconds};
+                                               .keep_outcome_seconds = subject->keep_seconds,
+                                               .keep_records = subject->keep_records};
     return shard_sqlite_store_open(context, &config, ret_store);
 }
 

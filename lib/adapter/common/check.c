@@ -163,7 +163,7 @@ static int check_bound(const char *store, const char *what, int64_t given, int64
 }
 
 int shard__check_keep(const char *store, int64_t samples, int64_t seconds, int64_t outcomes, int64_t outcome_seconds,
-                      struct shard__keep *ret_keep)
+                      int64_t records, struct shard__keep *ret_keep)
 {
     const int64_t day = 86400, most_seconds = 36500 * day;
     struct shard__keep keep;
@@ -174,6 +174,8 @@ int shard__check_keep(const char *store, int64_t samples, int64_t seconds, int64
         status = check_bound(store, "keep_outcomes", outcomes, 500000, INT32_MAX, &keep.outcomes);
     if (status == 0)
         status = check_bound(store, "keep_outcome_seconds", outcome_seconds, 730 * day, most_seconds, &keep.outcome_ns);
+    if (status == 0)
+        status = check_bound(store, "keep_records", records, 10000000, INT64_MAX, &keep.records);
     if (status < 0)
         return status;
     keep.sample_ns *= 1000000000;

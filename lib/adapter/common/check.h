@@ -27,9 +27,10 @@ struct shard__keep {
     int64_t sample_ns;
     int64_t outcomes;
     int64_t outcome_ns;
+    int64_t records;
 };
 int shard__check_keep(const char *store, int64_t samples, int64_t seconds, int64_t outcomes, int64_t outcome_seconds,
-                      struct shard__keep *ret_keep);
+                      int64_t records, struct shard__keep *ret_keep);
 
 /* Copies the struct, with the default put in. 0, SHARD_EINVAL or SHARD_EVERSION. */
 int shard__check_compact(const struct shard_compact *theirs, struct shard_compact *ret_compact);

@@ -312,10 +312,7 @@ int shard_memory_store_open(shard_context *context, const struct shard_memory_st
     int status = config == NULL ? 0 : shard__take_struct(&ours, sizeof(ours), config, "memory store config");
     if (status == 0)
         status = shard__check_keep("memory store", ours.keep_samples, ours.keep_seconds, ours.keep_outcomes,
-                                   ours.keep_outcome_seconds, &keep);
-    if (status == 0 && ours.keep_records < 0)
-        status = shard__fail(SHARD_EINVAL, "memory store: keep_records is %lld, expected 0 or more",
-                             (long long)ours.keep_records);
+                                   ours.keep_outcome_seconds, ours.keep_records, &keep);
     if (status < 0)
         return status;
     struct shard__memory_store *store = shard__zalloc(context, sizeof(*store));

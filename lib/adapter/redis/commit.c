@@ -113,6 +113,7 @@ static int put_all(struct shard__redis_store *store, struct shard__redis_call *c
     shard__redis_text(command, plan->is_contradictory ? "1" : "0");
     shard__redis_number(command, (int64_t)plan->count);
     shard__redis_number(command, texts);
+    shard__redis_number(command, last->seq < store->keep.records ? 0 : last->seq - store->keep.records + 1);
     for (size_t i = 0; i < plan->count; i++)
         put_change(command, &plan->changes[i]);
     for (const struct shard_record *record = commit->records; record <= last; record++) {

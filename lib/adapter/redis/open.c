@@ -167,7 +167,7 @@ static int take_config(struct shard__redis_store *store, const struct shard_redi
     store->waitaof = config->waitaof;
     store->timeout_ns = (config->timeout_ms == 0 ? 30000 : config->timeout_ms) * INT64_C(1000000);
     return shard__check_keep("redis store", config->keep_samples, config->keep_seconds, config->keep_outcomes,
-                             config->keep_outcome_seconds, &store->keep);
+                             config->keep_outcome_seconds, config->keep_records, &store->keep);
 }
 
 static int open_descriptors(struct shard__redis_store *store)

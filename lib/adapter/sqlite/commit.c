@@ -14,6 +14,8 @@
 
 /* Trimming reads the operations of an epoch, so it is done now and then. */
 enum { COMMITS_BETWEEN_TRIMS = 4096 };
+/* Old records go a few at a time, though more than come. */
+enum { RECORDS_BETWEEN_CUTS = 64, MOST_CUT = 8 * RECORDS_BETWEEN_CUTS };
 
 static int64_t task_key(int64_t run, shard_task_id task)
 {
@@ -228,6 +230,27 @@ static int change_run(struct shard__sqlite_store *store, int64_t run, const stru
     return shard__sqlite_run(store, statement, "cannot write a run");
 }
 
+static int cut_records(struct shard__sqlite_store *store, int64_t run, const struct shard__job *job)
+{
+    sqlite3_stmt *statement;
+    int64_t before = job->records[0].seq - 1, last = job->records[job->count - 1].seq;
+    if (last <= store->keep.records || last / RECORDS_BETWEEN_CUTS == before / RECORDS_BETWEEN_CUTS)
+        return 0;
+    int status = shard__sqlite_statement(store, SHARD__SQL_MARK_CUT, &statement);
+    if (status < 0)
+        return status;
+    sqlite3_bind_int64(statement, 1, run);
+    sqlite3_bind_int64(statement, 2, store->keep.records);
+    sqlite3_bind_int64(statement, 3, MOST_CUT + last - before);
+    status = shard__sqlite_run(store, statement, "cannot drop old records");
+    if (status == 0)
+        status = shard__sqlite_statement(store, SHARD__SQL_CUT_RECORDS, &statement);
+    if (status < 0)
+        return status;
+    sqlite3_bind_int64(statement, 1, run);
+    return shard__sqlite_run(store, statement, "cannot drop old records");
+}
+
 static int write_all(struct shard__sqlite_store *store, int64_t run, const struct shard__job *job)
 {
     int status = 0;
@@ -242,6 +265,8 @@ static int write_all(struct shard__sqlite_store *store, int64_t run, const struc
     }
     if (status == 0)
         status = change_run(store, run, job);
+    if (status == 0)
+        status = cut_records(store, run, job);
     return status == 0 ? write_operation(store, run, job) : status;
 }
 

@@ -238,7 +238,7 @@ int shard_sqlite_store_open(shard_context *context, const struct shard_sqlite_st
     int status = check_config(theirs, &config);
     if (status == 0)
         status = shard__check_keep("sqlite store", config.keep_samples, config.keep_seconds, config.keep_outcomes,
-                                   config.keep_outcome_seconds, &keep);
+                                   config.keep_outcome_seconds, config.keep_records, &keep);
     if (status < 0)
         return status;
     struct shard__sqlite_store *store = shard__zalloc(context, sizeof(*store));

@@ -98,6 +98,10 @@ static const char *const texts[] = {
         "DELETE FROM records WHERE key IN (SELECT records.key FROM runs JOIN records ON records.key BETWEEN"
         " (runs.id << 40) AND (runs.id << 40) + runs.last_seq - ?1)",
     [SHARD__SQL_MARK_DROPPED] = "UPDATE runs SET dropped_seq = last_seq - ?1 WHERE last_seq - ?1 > dropped_seq",
+    [SHARD__SQL_MARK_CUT] = "UPDATE runs SET dropped_seq = min(last_seq - ?2, dropped_seq + ?3)"
+                            " WHERE id = ?1 AND last_seq - ?2 > dropped_seq",
+    [SHARD__SQL_CUT_RECORDS] = "DELETE FROM records WHERE key BETWEEN ?1 << 40 AND (?1 << 40) +"
+                               " (SELECT dropped_seq FROM runs WHERE id = ?1)",
     [SHARD__SQL_DROP_SAMPLES] = "DELETE FROM samples WHERE time_ns < ?1",
     [SHARD__SQL_DROP_SPANS] = "DELETE FROM spans WHERE last_ns < ?1",
     [SHARD__SQL_DROP_OUTCOMES] = "DELETE FROM outcomes WHERE end_ns < ?1",

@@ -55,7 +55,7 @@ local function quickly_changed(old, change)
     return changed(old, change)
 end
 
-local writes, position = {}, 9
+local writes, position = {}, 10
 for first = 1, task_count, CHUNK do
     local count = math.min(CHUNK, task_count - first + 1)
     local ids, pairs_of = {}, {}
@@ -86,7 +86,10 @@ position = position + 2 * host_count
 
 for _, pairs_of in ipairs(writes) do call('HSET', KEYS[2], unpack(pairs_of)) end
 for id, name in pairs(hosts) do call('HSET', KEYS[5], id, name) end
-for i = position + 1, #ARGV do call('XADD', KEYS[4], last .. '-' .. (i - position), 'd', ARGV[i]) end
+for i = position + 1, #ARGV do
+    -- ARGV[10] is the oldest record to be kept; those before it go by whole nodes of the stream, as it grows.
+    call('XADD', KEYS[4], 'MINID', '~', ARGV[10], last .. '-' .. i - position, 'd', ARGV[i])
+end
 call('HSET', KEYS[1], 'seq', last, 'updated', updated)
 if state ~= '' then call('HSET', KEYS[1], 'state', state) end
 call('ZADD', KEYS[3], last, operation)
