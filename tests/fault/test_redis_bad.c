@@ -150,20 +150,6 @@ START_TEST(a_write_that_no_disk_has_is_not_answered_as_durable)
 }
 END_TEST
 
-START_TEST(a_script_that_blocks_the_server_is_waited_for)
-{
-    begin();
-    ask("CONFIG", "SET", "busy-reply-threshold", "1");
-    redis_proxy_say(&place.proxy, "EVALSHA",
-                    "-BUSY Redis is busy running a script. You can only call SCRIPT KILL or "
-                    "SHUTDOWN NOSAVE.\r\n",
-                    3);
-    ck_assert_int_eq(redis_place_commit(&place, 1, 0), 0);
-    redis_proxy_say(&place.proxy, "EVALSHA", "-BUSY Redis is busy running a script.\r\n", 1000000);
-    FAILS(redis_place_commit(&place, 2, 0), SHARD_EIO, "SCRIPT KILL ends that");
-}
-END_TEST
-
 /* What is said, whether it passes by itself, the code and what the message says when it does not. */
 static const struct {
     const char *said;
@@ -171,6 +157,8 @@ static const struct {
     const char *text;
 } sayings[] = {
     {"-LOADING Redis is loading the dataset in memory\r\n", 1, SHARD_EIO, "it is reading its data"},
+    {"-BUSY Redis is busy running a script. You can only call SCRIPT KILL or SHUTDOWN NOSAVE.\r\n", 1, SHARD_EIO,
+     "SCRIPT KILL ends that"},
     {"-MASTERDOWN Link with MASTER is down and replica-serve-stale-data is set to 'no'.\r\n", 1, SHARD_EIO,
      "name the master"},
     {"-CLUSTERDOWN The cluster is down\r\n", 1, SHARD_EIO, "CLUSTER INFO"},
@@ -494,7 +482,6 @@ int main(void)
     tcase_add_test(tests, too_few_replicas_are_waited_for);
     tcase_add_test(tests, a_write_that_no_replica_has_is_not_answered_as_durable);
     tcase_add_test(tests, a_write_that_no_disk_has_is_not_answered_as_durable);
-    tcase_add_test(tests, a_script_that_blocks_the_server_is_waited_for);
     tcase_add_loop_test(tests, what_a_server_refuses_is_waited_for_or_told, 0,
                         (int)(sizeof(sayings) / sizeof(sayings[0])));
     tcase_add_test(tests, a_load_may_take_longer_than_each_of_its_pages);
