@@ -1,6 +1,8 @@
 #!/usr/bin/python3
 """A run on several Redis servers: a master that is killed under Sentinel, a cluster of which the wrong node was named,
-and TLS. The servers are the test's own, on ports that are free."""
+and TLS. The servers are the test's own, on ports that are free.
+
+It is longer than 400 lines because all cases share the servers and the run that goes through them."""
 
 import contextlib
 import shutil
@@ -107,6 +109,21 @@ def a_master_that_is_killed_under_sentinel_loses_and_doubles_nothing(place):
         status = place.call("status", "--store", store, "--json")
         ended(status, 0)
         same(status.objects[0]["state"], "done", status)
+
+
+@case
+def a_master_that_falls_silent_under_sentinel_is_left(place):
+    with servers(place) as all_of_them:
+        master = all_of_them.start(*DURABLE)
+        replica = all_of_them.start(*DURABLE, "--replicaof", f"127.0.0.1 {master}")
+        sentinel = all_of_them.sentinel(master)
+        place.wait_for(lambda: "master_link_status:up" in ask(replica, "INFO", "replication") and
+                       "slaves=1" in ask(sentinel, "INFO", "sentinel"), "the replica")
+        process, ledger = begin(place, f"redis-sentinel://127.0.0.1:{sentinel}/shop", "--lease", "60")
+        all_of_them.processes[master].send_signal(signal.SIGSTOP)  # it takes connections, and never answers
+        result = place.finish(process)
+        ended(result, 0)
+        same(result.last["state"], "done", result)
 
 
 @case

@@ -358,7 +358,11 @@ static int64_t silence_ends_ns(const struct shard__redis_store *store)
     const struct shard__redis_link *link = &store->link;
     if (link->state < SHARD__REDIS_UP)
         return link->deadline_ns;
-    return link->ring_count == 0 ? INT64_MAX : shard__later_ns(link->silent_since_ns, store->timeout_ns / 2);
+    int64_t patience_ns = store->timeout_ns / 2, wait_ns = store->wait_ms * INT64_C(1000000);
+    /* Where sentinels can name another master, one that vanished without a word is to cost less than a lease. */
+    if (store->master != NULL && patience_ns > CONNECT_NS + wait_ns)
+        patience_ns = CONNECT_NS + wait_ns;
+    return link->ring_count == 0 ? INT64_MAX : shard__later_ns(link->silent_since_ns, patience_ns);
 }
 
 int shard__redis_link_step(struct shard__redis_store *store, int64_t now_ns)
