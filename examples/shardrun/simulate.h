@@ -23,6 +23,7 @@ struct learning;
 struct learned {
     shard_forest *failure; /* NULL: nothing could be learnt */
     shard_forest *seconds; /* NULL: the prior's are as good */
+    double evidence;       /* attempts that taught a leaf, in the mean */
 };
 
 struct simulate {

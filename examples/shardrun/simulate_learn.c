@@ -13,7 +13,7 @@
 #include "simulate_learn.h"
 #include "table_file.h"
 
-enum { MOST_CELLS = 1 << 28 }; /* so that no row is thinned out */
+enum { MOST_CELLS = 1 << 28 /* so that no row is thinned out */, DEPTH = 4 };
 
 static int column_count(void)
 {
@@ -228,12 +228,12 @@ int learning_train(shard_context *context, const struct learning *learning, stru
                                   .labels = labels,
                                   .names = names,
                                   .rounds = 300,
-                                  .depth = 4,
+                                  .depth = DEPTH,
                                   .learning_rate = 0.05,
                                   .min_child_weight = 10,
                                   .row_share = 0.8,
                                   .column_share = 0.6};
-    *ret_learned = (struct learned){0};
+    *ret_learned = (struct learned){.evidence = (double)count / (1 << DEPTH)};
     struct shard_trees_handle trees = table_trees(context);
     if (trees.port != NULL && failed >= 20 && count - failed >= 100)
         code = grow_forest(context, trees, &job, &ret_learned->failure);

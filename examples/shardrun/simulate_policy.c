@@ -170,6 +170,7 @@ static int use_forest(const struct simulate *simulate, struct simulate_policy *p
     struct shard_forest_predictor_config config = {.struct_size = sizeof config,
                                                    .failure = simulate->learned.failure,
                                                    .seconds = simulate->learned.seconds,
+                                                   .evidence = simulate->learned.evidence,
                                                    .seconds_are_ratios = simulate->learned.seconds != NULL,
                                                    .schema = shard_history_schema()};
     if (shard_forest_predictor(simulate->context, &config, &policy->predictor) < 0)

@@ -193,6 +193,7 @@ struct shard_forest_predictor_config {
     const struct shard_schema *schema; /* needed; copied. Models that name their features must name these */
     double slope;                      /* calibration: p_fail = 1 / (1 + exp(-(slope * margin + offset))); 0: 1 */
     double offset;
+    double evidence;            /* attempts that stand behind each forecast; 0: not known */
     int32_t seconds_are_ratios; /* non-zero: `seconds` tells how many times the usual an attempt takes, as the trees of
                                    shard_train_seconds() do */
 };
@@ -200,8 +201,8 @@ struct shard_forest_predictor_config {
 /**
  * Makes a predictor of forests, with the two-sided form and contributions. The forests must outlive it.
  *
- * A model whose features are not the schema's is refused with the list of differences. Evidence is not known. End it
- * with `handle.port->destroy(handle.self)`.
+ * A model whose features are not the schema's is refused with the list of differences. End it with
+ * `handle.port->destroy(handle.self)`.
  *
  * Returns 0.
  * Errors: SHARD_EINVAL (what is missing or of the wrong objective), SHARD_ECONFLICT (features), SHARD_EVERSION,

@@ -268,7 +268,7 @@ SHARD_API int shard_model_text(shard_context *context, const shard_model *model,
 
 /**
  * Makes a predictor of a model, which must outlive it. It answers with p_fail, and says why; with seconds if it has
- * trees for them; evidence is NaN. One thread at a time.
+ * trees for them; evidence is a sixteenth of the rows that it learnt from. One thread at a time.
  *
  * Returns 0. End it with `handle.port->destroy(handle.self)`.
  * Errors: SHARD_ENOMEM.

@@ -20,6 +20,7 @@ struct forest_predictor {
     int32_t group_begin[4];
     double slope;
     double offset;
+    double evidence; /* NaN: not known */
     int seconds_are_ratios;
     struct shard__usual usual[2]; /* in rows of a group, and in rows of all columns */
 };
@@ -62,10 +63,10 @@ static void times_usual(const struct forest_predictor *predictor, const struct s
     }
 }
 
-static void not_known(double *values, int64_t count)
+static void fill(double *values, int64_t count, double value)
 {
     for (int64_t i = 0; values != NULL && i < count; i++)
-        values[i] = NAN;
+        values[i] = value;
 }
 
 static int predict(void *self, const struct shard_matrix *rows, int32_t columns, const struct shard_forecasts *ret)
@@ -88,8 +89,8 @@ static int predict(void *self, const struct shard_matrix *rows, int32_t columns,
         times_usual(predictor, &part, ret->seconds + first);
     }
     if (predictor->seconds == NULL)
-        not_known(ret->seconds, rows->rows);
-    not_known(ret->evidence, rows->rows);
+        fill(ret->seconds, rows->rows, NAN);
+    fill(ret->evidence, rows->rows, predictor->evidence);
     return status;
 }
 
@@ -193,8 +194,8 @@ static int predict_pairs(void *self, const void *task_block, const void *host_bl
         times_usual_of_pairs(tasks, hosts, pairs, count, ret->seconds);
     }
     if (predictor->seconds == NULL)
-        not_known(ret->seconds, count);
-    not_known(ret->evidence, count);
+        fill(ret->seconds, count, NAN);
+    fill(ret->evidence, count, predictor->evidence);
     shard__release(predictor->context, margins, (size_t)count * sizeof(float));
     return status;
 }
@@ -323,6 +324,8 @@ static int check_config(const struct shard_forest_predictor_config *config)
         return shard__fail(SHARD_EINVAL, "the model of seconds is binary:logistic");
     if (config->seconds == NULL && config->seconds_are_ratios)
         return shard__fail(SHARD_EINVAL, "ratios of seconds were announced, but there is no model of seconds");
+    if (!(config->evidence >= 0) || !isfinite(config->evidence))
+        return shard__fail(SHARD_EINVAL, "evidence is %g, 0 or more attempts were expected", config->evidence);
     if (!isfinite(config->slope) || !isfinite(config->offset) || config->slope < 0)
         return shard__fail(SHARD_EINVAL, "calibration: slope %g and offset %g", config->slope, config->offset);
     return 0;
@@ -352,6 +355,7 @@ int shard_forest_predictor(shard_context *context, const struct shard_forest_pre
     predictor->seconds = ours.seconds;
     predictor->slope = ours.slope != 0 ? ours.slope : 1;
     predictor->offset = ours.offset;
+    predictor->evidence = ours.evidence > 0 ? ours.evidence : (double)NAN;
     predictor->seconds_are_ratios = ours.seconds_are_ratios;
     for (int is_whole = 0; is_whole < 2; is_whole++)
         shard__usual_find(ours.schema, !is_whole, &predictor->usual[is_whole]);

@@ -9,6 +9,9 @@
 #include "logistic.h"
 #include "train_model.h"
 
+/* A forecast is what the rows of a leaf came to, of trees four levels deep: so many attempts stand behind it. */
+enum { LEAVES = 16 };
+
 int shard__model_name_columns(shard_model *model, const char *const *names, int32_t count)
 {
     model->features = shard__zalloc(model->context, (size_t)count * sizeof *model->features);
@@ -245,6 +248,8 @@ static int predictor_predict(void *self, const struct shard_matrix *rows, int32_
     int64_t stride = rows->stride > 0 ? rows->stride : columns;
     struct shard_matrix ours = {rows->values, rows->rows, stride};
     int status = 0;
+    for (int64_t i = 0; ret->evidence != NULL && i < rows->rows; i++)
+        ret->evidence[i] = (double)model->bundle.train_rows / LEAVES;
     if (ret->seconds != NULL && model->seconds.forest != NULL)
         status = shard__seconds_ask(model->seconds.forest, &predictor->usual, &ours, ret->seconds);
     if (ret->p_fail == NULL || status < 0)

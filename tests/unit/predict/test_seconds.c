@@ -146,14 +146,18 @@ START_TEST(trees_learn_what_slows_hosts_and_say_it_in_both_forms)
     ck_assert_int_eq(trees.port->train(trees.self, &job, &bytes, &size), 0);
     ck_assert_int_eq(shard_forest_load_buffer(context, bytes, size, "trained", NULL, &failure), 0);
     trees.port->release(trees.self, bytes, size);
-    struct shard_forest_predictor_config of = {
-        .struct_size = sizeof(of), .failure = failure, .seconds = seconds, .seconds_are_ratios = 1, .schema = &schema};
+    struct shard_forest_predictor_config of = {.struct_size = sizeof(of),
+                                               .failure = failure,
+                                               .seconds = seconds,
+                                               .evidence = 50,
+                                               .seconds_are_ratios = 1,
+                                               .schema = &schema};
     ck_assert_int_eq(shard_forest_predictor(context, &of, &handle), 0);
     static const float tasks[] = {40, 1, 100, 2}, hosts[] = {1, 0.5F, 0.5F, 3, 2, 3};
     struct shard_matrix task_rows = {tasks, 2, 0}, host_rows = {hosts, 3, 0};
     struct shard_pairs all = {.struct_size = sizeof(all)};
-    double by_pairs[6];
-    struct shard_forecasts ret = {.seconds = by_pairs};
+    double by_pairs[6], evidence[6];
+    struct shard_forecasts ret = {.seconds = by_pairs, .evidence = evidence};
     ck_assert_int_eq(shard_predict_pairs(context, handle, &schema, &task_rows, &host_rows, &all, &ret), 0);
     for (int i = 0; i < 6; i++) {
         const float *host = hosts + (ptrdiff_t)i % 3 * 2;
@@ -161,6 +165,7 @@ START_TEST(trees_learn_what_slows_hosts_and_say_it_in_both_forms)
         double truth = (double)(row[0] / row[2]) * (row[3] > 2 ? 5 : 1);
         ck_assert_double_eq_tol(seconds_of(handle, row, COLUMNS) / truth, 1, 0.15);
         ck_assert_double_eq(seconds_of(handle, row, COLUMNS), by_pairs[i]);
+        ck_assert_double_eq(evidence[i], 50);
     }
     handle.port->destroy(handle.self);
     shard_forest_free(failure);
@@ -310,8 +315,13 @@ START_TEST(a_champion_tells_the_models_seconds)
     }
     ck_assert_int_eq(shard_champion_new(context, NULL, &champion), 0);
     struct shard_predictor_handle predictor = shard_champion_predictor(champion);
+    struct shard_matrix one = {.values = row, .rows = 1};
+    double evidence;
+    struct shard_forecasts ret = {.evidence = &evidence};
     ck_assert_double_eq_tol(seconds_of(predictor, row, own->feature_count), 40, 1e-6);
     ck_assert_int_eq(shard_champion_take(champion, train(1)), 0);
+    ck_assert_int_eq(shard_predict(predictor, &one, own->feature_count, &ret), 0);
+    ck_assert_double_eq(evidence, ROWS / 16.0);
     ck_assert_double_eq_tol(seconds_of(predictor, row, own->feature_count), 40, 1e-6);
     ck_assert_int_eq(shard_champion_take(champion, train(5)), 0);
     ck_assert_double_eq_tol(seconds_of(predictor, row, own->feature_count), 200, 20);
