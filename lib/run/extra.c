@@ -246,6 +246,10 @@ static int running(const void *self, int32_t task, struct shard__running *ret_ru
 
 static int may_split(const void *self, int32_t task)
 {
+    int64_t begin, end;
+    shard__run_units(self, task, &begin, &end);
+    if (end - begin < 2)
+        return 0; /* most have none: a message would cost more than the question */
     int may = shard__run_check_split(self, task, 2) == 0;
     shard__clear_error(); /* why not is nobody's error */
     return may;
