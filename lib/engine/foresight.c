@@ -10,8 +10,8 @@
 #include "engine/engine.h"
 
 /* A host's row is made again when it is so old, though nothing happened there: times since grow. What its samples tell
-   is most of the row, and is looked up again only then. */
-static const int64_t row_age_ns = 5000000000;
+   is most of the row, and is looked up again only when that is as old as the second. */
+static const int64_t row_age_ns = 5000000000, samples_age_ns = 10000000000;
 
 static int32_t kind_of(struct shard__foresight *foresight, const struct shard_view *view, int32_t kind)
 {
@@ -79,7 +79,7 @@ static void make_host_row(struct shard__foresight *foresight, const struct shard
         return;
     float *values = foresight->host_rows + (int64_t)host * foresight->columns[SHARD_FEATURE_HOST];
     shard__features_host(&foresight->history, foresight->cluster, host, view->now_ns, values);
-    if (row->version == 0 || view->now_ns - row->samples_ns >= row_age_ns) {
+    if (row->version == 0 || view->now_ns - row->samples_ns >= samples_age_ns) {
         shard__features_samples(&foresight->history, foresight->cluster, host, foresight->wall_ns, values);
         row->samples_ns = view->now_ns;
     }
