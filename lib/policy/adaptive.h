@@ -10,6 +10,7 @@
 #include "needs.h"
 #include "pace.h"
 #include "pool.h"
+#include "recall.h"
 #include "slots.h"
 #include "split_plan.h"
 #include "stragglers.h"
@@ -26,6 +27,7 @@ struct shard__adaptive {
     struct shard__blame blame;
     struct shard__health health;
     struct shard__stragglers stragglers;
+    struct shard__recall recall;
     struct shard__split_overhead *overheads; /* by kind */
     size_t overhead_capacity;
     int32_t overhead_count;
@@ -71,9 +73,11 @@ void shard__adaptive_weigh_task(struct shard__adaptive *policy, const struct sha
                                 struct shard__weighed *ret_task);
 void shard__adaptive_about(const struct shard__weighed *task, int32_t host, int64_t now_ns,
                            struct shard__blame_about *ret_about);
-/* Fills in forecasts of a task on the hosts of offers; wait_seconds must be set. */
+/* Fills in forecasts of a task on the hosts of offers; wait_seconds must be set. What the predictor said of a host
+ * before will do if it is not as old as `stale_ns`. */
 void shard__adaptive_forecast(struct shard__adaptive *policy, const struct shard_view *view,
-                              const struct shard__weighed *task, struct shard__offer *offers, int32_t count);
+                              const struct shard__weighed *task, struct shard__offer *offers, int32_t count,
+                              int64_t stale_ns);
 /* Corrects forecasts for the picking of the best of so many, and puts the costs in. */
 void shard__adaptive_cost(const struct shard__adaptive *policy, const struct shard__weighed *task,
                           struct shard__offer *offers, int32_t count);
@@ -104,7 +108,7 @@ void shard__adaptive_learn_needs(struct shard__adaptive *policy, const struct sh
                                  const struct shard__weighed *task, enum shard_outcome outcome);
 void shard__adaptive_recall_needs(struct shard__adaptive *policy, const struct shard_view *view);
 /* Puts into `task` what to ask for. */
-void shard__adaptive_weigh_need(const struct shard__adaptive *policy, const struct shard_view *view,
+void shard__adaptive_weigh_need(struct shard__adaptive *policy, const struct shard_view *view,
                                 struct shard__weighed *task);
 /* What no host could hold becomes what the largest has. 1 if that has changed it. */
 int shard__adaptive_moderate_need(const struct shard_view *view, struct shard__weighed *task);

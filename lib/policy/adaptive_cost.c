@@ -15,6 +15,7 @@ static const double least_urgency = 0.2, lost_share = 0.5, dearer_by_failure = 3
 static const double failed_here_p = 0.6;
 /* A model that does not say how much it has seen counts as so many attempts. */
 static const double model_attempts = 20;
+enum { TOGETHER = 64 };
 
 static void note_data(const struct shard_view *view, int32_t origin, struct shard__weighed *task)
 {
@@ -64,57 +65,103 @@ void shard__adaptive_about(const struct shard__weighed *task, int32_t host, int6
                                              .now_ns = now_ns};
 }
 
-/*
- * What the engine's predictor says of the same hosts, pooled with the blame's probability by the evidence of each; what
- * it does not know stays as it was. Seconds are the predictor's where it knows them.
- */
-static void ask_predictor(const struct shard_view *view, const struct shard__weighed *task, struct shard__offer *offers,
-                          int32_t count)
+/* The predictor's answer, pooled with the blame's probability by the evidence of each. Seconds are the predictor's
+   where it knows them. */
+static void pool_answer(struct shard__offer *offer, const struct shard__recalled *answer)
 {
-    enum { TOGETHER = 64 };
+    double attempts = isnan(answer->evidence) ? model_attempts : answer->evidence;
+    double floor = isnan(answer->evidence) ? offer->least_p : 0;
+    double p = (answer->p_fail * attempts + offer->p_fail * offer->evidence) / (attempts + offer->evidence);
+    offer->p_fail = p > floor ? p : floor;
+    offer->evidence += attempts;
+    if (answer->slowness >= 0)
+        offer->seconds += (answer->slowness - 1) * offer->run_seconds;
+}
+
+static uint32_t magnitude(double value)
+{
+    return value > 0 && value < 1e30 ? (uint32_t)(ilogb(value) + 128) & 0xff : 0;
+}
+
+/* What the predictor is asked: tasks of a kind that have failed, or that have not, are a group, and those whose seconds
+   and needs are about the same a sort. */
+static struct shard__recalled question_of(const struct shard_view *view, const struct shard__weighed *task)
+{
+    return (struct shard__recalled){.group = task->kind * 2 + (task->failures > 0),
+                                    .sort = 1u << 30 | magnitude(task->seconds) |
+                                            magnitude((double)task->need.memory_bytes) << 8,
+                                    .at_ns = view->now_ns};
+}
+
+/* Whether what the predictor said last of such a task will do. */
+static int recall(const struct shard__adaptive *policy, const struct shard_view *view,
+                  const struct shard__recalled *question, struct shard__offer *offer, int64_t stale_ns)
+{
+    const struct shard__recalled *answer = shard__recall_find(&policy->recall, offer->host, question->group);
+    if (answer == NULL || answer->sort != question->sort || view->now_ns - answer->at_ns >= stale_ns)
+        return 0;
+    pool_answer(offer, answer);
+    return 1;
+}
+
+/* What the engine's predictor says of the same hosts; what it does not know stays as it was. */
+static void ask_predictor(struct shard__adaptive *policy, const struct shard_view *view, int32_t task,
+                          const struct shard__recalled *question, struct shard__offer *const *offers, int32_t count)
+{
     double p_fail[TOGETHER], seconds[TOGETHER], evidence[TOGETHER];
     int32_t hosts[TOGETHER];
     const struct shard_forecasts ret = {.p_fail = p_fail, .seconds = seconds, .evidence = evidence};
-    for (int32_t first = 0; first < count; first += TOGETHER) {
-        int32_t some = count - first < TOGETHER ? count - first : TOGETHER;
-        for (int32_t i = 0; i < some; i++)
-            hosts[i] = offers[first + i].host;
-        if (view->forecaster->forecast(view->forecaster, view, task->task, hosts, some, &ret) < 0)
-            return;
-        for (int32_t i = 0; i < some; i++) {
-            struct shard__offer *offer = &offers[first + i];
-            if (isnan(p_fail[i]))
-                continue;
-            double attempts = isnan(evidence[i]) ? model_attempts : evidence[i];
-            double floor = isnan(evidence[i]) ? offer->least_p : 0;
-            double p = (p_fail[i] * attempts + offer->p_fail * offer->evidence) / (attempts + offer->evidence);
-            offer->p_fail = p > floor ? p : floor;
-            offer->evidence += attempts;
-            if (seconds[i] >= 0)
-                offer->seconds += seconds[i] - offer->run_seconds;
-        }
+    for (int32_t i = 0; i < count; i++)
+        hosts[i] = offers[i]->host;
+    if (view->forecaster->forecast(view->forecaster, view, task, hosts, count, &ret) < 0)
+        return;
+    for (int32_t i = 0; i < count; i++) {
+        struct shard__recalled answer = *question;
+        answer.p_fail = p_fail[i];
+        answer.evidence = evidence[i];
+        answer.slowness = seconds[i] / offers[i]->run_seconds;
+        if (isnan(p_fail[i]))
+            continue;
+        pool_answer(offers[i], &answer);
+        shard__recall_keep(&policy->recall, hosts[i], &answer);
     }
 }
 
-void shard__adaptive_forecast(struct shard__adaptive *policy, const struct shard_view *view,
-                              const struct shard__weighed *task, struct shard__offer *offers, int32_t count)
+static void forecast_without(const struct shard__adaptive *policy, const struct shard_view *view,
+                             const struct shard__weighed *task, struct shard__offer *offer)
 {
+    struct shard__blame_about about;
+    shard__adaptive_about(task, offer->host, view->now_ns, &about);
+    offer->p_fail = shard__blame_p_fail(&policy->blame, &about, &offer->evidence);
+    /* Where it has failed already it is likely to fail again, whatever the rates say. */
+    offer->least_p =
+        task->failures > 0 && shard__blame_failed_on(&policy->blame, task->key, offer->host) ? failed_here_p : 0;
+    offer->p_fail = offer->p_fail > offer->least_p ? offer->p_fail : offer->least_p;
+    double staging = view->tasks->staging_seconds(view->run, task->task, offer->host);
+    offer->run_seconds =
+        task->seconds / view->cluster->hosts[offer->host].speed * shard__pace_slowness(&policy->pace, offer->host);
+    offer->seconds = (staging >= 0 ? staging : 0) + offer->run_seconds;
+}
+
+void shard__adaptive_forecast(struct shard__adaptive *policy, const struct shard_view *view,
+                              const struct shard__weighed *task, struct shard__offer *offers, int32_t count,
+                              int64_t stale_ns)
+{
+    struct shard__offer *asked[TOGETHER];
+    int32_t asked_count = 0;
+    for (int32_t i = 0; i < count; i++)
+        forecast_without(policy, view, task, &offers[i]);
+    if (view->forecaster == NULL || !view->forecaster->has_predictor || count == 0)
+        return;
+    struct shard__recalled question = question_of(view, task);
     for (int32_t i = 0; i < count; i++) {
-        struct shard__offer *offer = &offers[i];
-        struct shard__blame_about about;
-        shard__adaptive_about(task, offer->host, view->now_ns, &about);
-        offer->p_fail = shard__blame_p_fail(&policy->blame, &about, &offer->evidence);
-        /* Where it has failed already it is likely to fail again, whatever the rates say. */
-        offer->least_p =
-            task->failures > 0 && shard__blame_failed_on(&policy->blame, task->key, offer->host) ? failed_here_p : 0;
-        offer->p_fail = offer->p_fail > offer->least_p ? offer->p_fail : offer->least_p;
-        double staging = view->tasks->staging_seconds(view->run, task->task, offer->host);
-        offer->run_seconds =
-            task->seconds / view->cluster->hosts[offer->host].speed * shard__pace_slowness(&policy->pace, offer->host);
-        offer->seconds = (staging >= 0 ? staging : 0) + offer->run_seconds;
+        if (!recall(policy, view, &question, &offers[i], stale_ns))
+            asked[asked_count++] = &offers[i];
+        if (asked_count == TOGETHER || (i + 1 == count && asked_count > 0)) {
+            ask_predictor(policy, view, task->task, &question, asked, asked_count);
+            asked_count = 0;
+        }
     }
-    if (view->forecaster != NULL && view->forecaster->has_predictor)
-        ask_predictor(view, task, offers, count);
 }
 
 void shard__adaptive_cost(const struct shard__adaptive *policy, const struct shard__weighed *task,

@@ -49,7 +49,7 @@ void shard__adaptive_recall_needs(struct shard__adaptive *policy, const struct s
     }
 }
 
-void shard__adaptive_weigh_need(const struct shard__adaptive *policy, const struct shard_view *view,
+void shard__adaptive_weigh_need(struct shard__adaptive *policy, const struct shard_view *view,
                                 struct shard__weighed *task)
 {
     const struct shard__need told = view->tasks->told(view->run, task->task);

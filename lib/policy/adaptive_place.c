@@ -4,7 +4,7 @@
 #include "adaptive.h"
 #include "base/context.h"
 
-enum { MOST_OFFERS = 256, FULL_LOOKED_AT = 8, URGENT_TIMES = 4 };
+enum { MOST_OFFERS = 256, FULL_LOOKED_AT = 4, URGENT_TIMES = 4 };
 /* From this urgency on, a task is worth a look at so many times as many open hosts, and its parts will not have to wait
    for slots: they go first. */
 static const double urgent = 0.6;
@@ -13,6 +13,8 @@ static const double dominates = 3;
 enum { URGENT_PARTS = 8 };
 /* What was refused is looked at again so much later: a host's samples and what ends there change forecasts. */
 static const int64_t refused_ns = 5000000000;
+/* What a full host will be like when it has room is no better known than it was so long ago. */
+static const int64_t later_ns = 30000000000;
 /* A canary takes at most so many times what tasks take in the mean. */
 static const double canary_share = 1.0;
 
@@ -72,18 +74,27 @@ static int32_t look_at(struct shard__adaptive *policy, const struct shard_view *
     return 1;
 }
 
+/* The hosts that tasks of a kind are drawn from. */
+static int32_t pool_of(struct shard__adaptive *policy, const struct shard_view *view, int32_t kind,
+                       const int32_t **ret_hosts)
+{
+    int32_t host;
+    while ((host = shard__pool_woken(&policy->pool, view->now_ns)) >= 0)
+        shard__adaptive_pool_host(policy, view, host);
+    const struct shard__pool_list *pool = policy->pool_is_short ? NULL : shard__pool_of(&policy->pool, kind);
+    *ret_hosts = pool == NULL ? view->cluster->open : pool->hosts;
+    return pool == NULL ? view->cluster->open_count : pool->count;
+}
+
 /* Open hosts to look at: all if they are few, else the newest and so many drawn ones, or the newest that will do. */
 static int32_t draw_offers(struct shard__adaptive *policy, const struct shard_view *view,
                            const struct shard__weighed *task, int32_t but_host, struct shard__offer *ret_offers)
 {
-    int32_t most = policy->config.candidates * (task->urgency >= urgent ? URGENT_TIMES : 1), count = 0, host;
-    while ((host = shard__pool_woken(&policy->pool, view->now_ns)) >= 0)
-        shard__adaptive_pool_host(policy, view, host);
-    const struct shard__pool_list *pool = policy->pool_is_short ? NULL : shard__pool_of(&policy->pool, task->kind);
-    const int32_t *hosts = pool == NULL ? view->cluster->open : pool->hosts;
-    int32_t all = pool == NULL ? view->cluster->open_count : pool->count;
+    int32_t most = policy->config.candidates * (task->urgency >= urgent ? URGENT_TIMES : 1), count = 0;
+    const int32_t *hosts;
+    int32_t all = pool_of(policy, view, task->kind, &hosts);
     for (int32_t i = 0; all > most && i < 2 * most && count < most; i++) {
-        host = hosts[i == 0 ? all - 1 : (int32_t)(shard__random_next(view->random) % (uint64_t)all)];
+        int32_t host = hosts[i == 0 ? all - 1 : (int32_t)(shard__random_next(view->random) % (uint64_t)all)];
         count += look_at(policy, view, task, but_host, host, &ret_offers[count]);
     }
     for (int32_t i = all - 1; (all <= most || count == 0) && i >= 0; i--)
@@ -102,7 +113,7 @@ static int best_of(struct shard__adaptive *policy, const struct shard_view *view
                    int32_t but_host, struct shard__offer *offers, int32_t count, struct shard__offer *ret_best,
                    struct shard__offer *ret_next)
 {
-    shard__adaptive_forecast(policy, view, task, offers, count);
+    shard__adaptive_forecast(policy, view, task, offers, count, 0);
     shard__adaptive_cost(policy, task, offers, count);
     struct shard__offer none = {.host = -1, .cost_seconds = INFINITY};
     *ret_best = *ret_next = none;
@@ -158,7 +169,7 @@ static int best_full(struct shard__adaptive *policy, const struct shard_view *vi
     /* The first of all hosts to get free does so sooner than the first of those that were drawn. */
     for (int32_t i = 0; i < count; i++)
         offers[i].wait_seconds *= (double)looked / (double)cluster->host_count;
-    shard__adaptive_forecast(policy, view, task, offers, count);
+    shard__adaptive_forecast(policy, view, task, offers, count, later_ns);
     shard__adaptive_cost(policy, task, offers, count);
     for (int32_t i = 0; i < count; i++)
         if (i == 0 || is_better(&offers[i], ret_best))
@@ -258,7 +269,7 @@ static void start_on_least_bad(struct shard__adaptive *policy, const struct shar
         wait_for(ret_decision, SHARD_REASON_EXCLUDED, 0, 0);
         return;
     }
-    shard__adaptive_forecast(policy, view, task, &best, 1);
+    shard__adaptive_forecast(policy, view, task, &best, 1, 0);
     shard__adaptive_cost(policy, task, &best, 1);
     shard__log(policy->context, SHARD_LOG_WARNING, "least-bad-host", "every host is quarantined: host '%s' is used",
                view->cluster->hosts[best.host].name);
@@ -273,11 +284,24 @@ static int may_be_worth_waiting(const struct shard__adaptive *policy, const stru
     return offer->cost_seconds > (1 + policy->config.hysteresis) * best_cost + idle_cost(policy, task, offer);
 }
 
+/* Most questions are about tasks that wait for a host that is wanted: while others run, that has to be cheap. */
+static int must_wait(struct shard__adaptive *policy, const struct shard_view *view, int32_t id)
+{
+    const int32_t *hosts;
+    return policy->slots.all > policy->slots.free &&
+           pool_of(policy, view, shard__kinds_number(&policy->kinds, view, id), &hosts) == 0 &&
+           (view->workflow->units == NULL || !view->tasks->may_split(view->run, id));
+}
+
 int shard__adaptive_place(void *self, const shard_view *view, shard_task_id id, struct shard_decision *ret_decision)
 {
     struct shard__adaptive *policy = self;
     struct shard__weighed task;
     struct shard__offer best, next, later, offers[MOST_OFFERS];
+    if (must_wait(policy, view, id)) {
+        wait_for(ret_decision, SHARD_REASON_EXCLUDED, 0, 0);
+        return 0;
+    }
     shard__adaptive_weigh_task(policy, view, id, &task);
     int32_t count = draw_offers(policy, view, &task, -1, offers);
     if (count == 0 && shard__adaptive_moderate_need(view, &task))

@@ -75,7 +75,7 @@ static int wants_move(struct shard__adaptive *policy, const struct shard_view *v
     struct shard__offer stay = {.host = running->host}, best, next;
     if (!shard__adaptive_best_open(policy, view, task, running->host, &best, &next))
         return 0;
-    shard__adaptive_forecast(policy, view, task, &stay, 1);
+    shard__adaptive_forecast(policy, view, task, &stay, 1, 0);
     stay.seconds = progress->left_seconds;
     shard__adaptive_cost(policy, task, &stay, 1);
     /* What it has done is lost when it fails, and when it leaves. */

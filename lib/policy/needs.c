@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Lines through what attempts held, kept fitted, so that to ask is cheap. What is not known, or below 1, is no point.
- */
+/* Lines through what attempts held, fitted when they are asked. What is not known, or below 1, is no point. */
 
 #include "needs.h"
 
@@ -40,6 +39,7 @@ static void fit(struct shard__need_line *line)
         residuals[i] = line->y[i] - line->slope * line->x[i];
     qsort(residuals, (size_t)line->count, sizeof(*residuals), compare);
     line->level = residuals[(int32_t)ceil(quantile * n) - 1];
+    line->is_fitted = 1;
 }
 
 /* NULL: there is no memory for the kind, or it has no number. */
@@ -68,7 +68,7 @@ static void add(struct shard__need_line *line, double size, double bytes)
     line->y[line->next] = (float)log(bytes);
     line->next = (line->next + 1) % SHARD__NEED_POINTS;
     line->count += line->count < SHARD__NEED_POINTS;
-    fit(line);
+    line->is_fitted = 0;
 }
 
 void shard__needs_done(struct shard__needs *needs, enum shard__needed what, const struct shard__need_seen *seen)
@@ -94,12 +94,14 @@ void shard__needs_ran_out(struct shard__needs *needs, enum shard__needed what, c
     add(line, seen->size, held > asked ? held : runs_out_growth * asked);
 }
 
-int64_t shard__needs_ask(const struct shard__needs *needs, enum shard__needed what, int32_t kind, double size,
-                         int64_t told, int64_t asked, int has_failed)
+int64_t shard__needs_ask(struct shard__needs *needs, enum shard__needed what, int32_t kind, double size, int64_t told,
+                         int64_t asked, int has_failed)
 {
-    const struct shard__need_line *line = kind >= 0 && kind < needs->kind_count ? &needs->kinds[kind][what] : NULL;
+    struct shard__need_line *line = kind >= 0 && kind < needs->kind_count ? &needs->kinds[kind][what] : NULL;
     if (line == NULL || line->count < FEWEST || (told > 0 && !line->has_run_out))
         return asked;
+    if (!line->is_fitted)
+        fit(line);
     double bytes = SHARD__NEED_MARGIN * exp((double)line->level + (double)line->slope * (double)log_size(size));
     int64_t learned = bytes < 9e18 ? (int64_t)ceil(bytes) : INT64_MAX;
     int64_t least = has_failed ? asked : told;

@@ -21,7 +21,8 @@ enum { SHARD__NEED_POINTS = 32 };
 struct shard__need_line {
     float x[SHARD__NEED_POINTS], y[SHARD__NEED_POINTS]; /* the newest, log(1 + size) and log(bytes) */
     int32_t count, next;
-    float slope, level; /* of the quantile */
+    float slope, level; /* of the quantile, when it is fitted */
+    int32_t is_fitted;
     int32_t has_run_out;
 };
 
@@ -53,8 +54,8 @@ void shard__needs_ran_out(struct shard__needs *needs, enum shard__needed what, c
  * it says nothing; where it does, not less than that, and more only when the kind has run out of it. Never less than
  * what is asked for after a failure.
  */
-int64_t shard__needs_ask(const struct shard__needs *needs, enum shard__needed what, int32_t kind, double size,
-                         int64_t told, int64_t asked, int has_failed);
+int64_t shard__needs_ask(struct shard__needs *needs, enum shard__needed what, int32_t kind, double size, int64_t told,
+                         int64_t asked, int has_failed);
 void shard__needs_free(struct shard__needs *needs);
 
 #endif

@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The pool of hosts that a policy would use, and how often the engine asks a policy. */
+/* The pool of hosts that a policy would use, what it recalls of them, and how often the engine asks a policy. */
 
 #include <string.h>
 
 #include <shard/shard.h>
 
 #include "policy/pool.h"
+#include "policy/recall.h"
 #include "suite.h"
 #include "tracked.h"
 #include "world.h"
@@ -114,6 +115,30 @@ START_TEST(without_memory_a_host_stays_out_and_that_is_told)
 }
 END_TEST
 
+START_TEST(the_last_answer_about_a_host_is_recalled_for_its_group_of_tasks)
+{
+    const struct shard__recalled one = {.group = 3, .sort = 7, .at_ns = 5, .p_fail = 0.25};
+    const struct shard__recalled other = {.group = 3 + SHARD__RECALL_GROUPS, .sort = 7, .p_fail = 0.5};
+    struct shard__recall recall = {.context = tracked_context(&tracked, NULL, NULL)};
+    ck_assert_ptr_null(shard__recall_find(&recall, 0, 3));
+    tracked.fail_at = tracked.calls + 1;
+    shard__recall_keep(&recall, 9, &one);
+    ck_assert_ptr_null(shard__recall_find(&recall, 9, 3));
+    shard__recall_keep(&recall, 9, &one);
+    ck_assert_double_eq(shard__recall_find(&recall, 9, 3)->p_fail, 0.25);
+    ck_assert_ptr_null(shard__recall_find(&recall, 9, 4));
+    ck_assert_ptr_null(shard__recall_find(&recall, 9, other.group));
+    ck_assert_ptr_null(shard__recall_find(&recall, 8, 3));
+    ck_assert_ptr_null(shard__recall_find(&recall, 8, 0)); /* never answered, whatever the group */
+    ck_assert_ptr_null(shard__recall_find(&recall, 10, 3));
+    shard__recall_keep(&recall, 9, &other); /* takes its place */
+    ck_assert_ptr_null(shard__recall_find(&recall, 9, 3));
+    ck_assert_double_eq(shard__recall_find(&recall, 9, other.group)->p_fail, 0.5);
+    shard__recall_free(&recall);
+    tracked_context_free(&tracked, recall.context);
+}
+END_TEST
+
 /* ---- asking ---- */
 
 static int asked[8]; /* by task */
@@ -207,6 +232,7 @@ int main(void)
     tcase_add_test(tcase, hosts_are_given_when_their_time_has_come_and_once);
     tcase_add_test(tcase, a_host_that_a_kind_refused_stays_out_of_its_list_until_its_time_has_come);
     tcase_add_test(tcase, without_memory_a_host_stays_out_and_that_is_told);
+    tcase_add_test(tcase, the_last_answer_about_a_host_is_recalled_for_its_group_of_tasks);
     tcase_add_test(tcase, where_a_fresh_task_is_not_wanted_those_that_ask_for_the_same_are_not_asked_about);
     tcase_add_test(tcase, a_running_task_is_not_reviewed_before_the_policy_wants_to);
     suite_add_tcase(suite, tcase);
