@@ -283,8 +283,9 @@ SHARD_API int shard_engine_adjust(shard_engine *engine, shard_run_id run, shard_
  *
  * Of `info`, this takes cpu_millicores, memory_bytes, disk_bytes, expected_seconds and failure_cost_seconds, for the
  * attempts that start from now on, those of its subtasks included; what runs goes on as it began, and a task whose
- * inputs are on their way is placed anew. More that was asked for after a failure is still asked for. With the next step
- * ranks follow from the seconds, in one pass over the workflow however many tasks were amended. The amendment is a record of the run, with its commit, and comes back with a resume.
+ * inputs are on their way is placed anew. More that was asked for after a failure is still asked for. With the next
+ * step ranks follow from the seconds, in one pass over the workflow however many tasks were amended. The amendment is a
+ * record of the run, with its commit, and comes back with a resume.
  *
  * Returns 1, or 0 when all of that was known.
  * Errors: SHARD_ENOENT, SHARD_ESTATE (the task has ended), SHARD_EINVAL (commit, or which value), SHARD_ENOMEM,

@@ -7,6 +7,8 @@
  * be made durable, then acted on) and effects. Nothing here does I/O or reads a clock.
  *
  * A function that returns SHARD_ENOMEM has changed nothing and can be called again, unless it says otherwise.
+ *
+ * This file is longer than 400 lines because all files of the room work on the one struct.
  */
 
 #include <shard/engine.h>
