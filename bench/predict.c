@@ -6,7 +6,8 @@
  *
  * The peer is XGBoosterPredictFromDense with nthread 1 and its proxy kept, which is XGBoost's best call, or (cases
  * "... DMatrix") XGBoosterPredict on a DMatrix made for the rows. For pairs it is what it takes for the rows of the
- * pairs, put together beforehand. Loading: our reader against XGBoosterLoadModel.
+ * pairs, put together beforehand. Loading: our reader against XGBoosterLoadModel. What it gave, and what was tried, is
+ * in predict.md.
  *
  * It is longer than 400 lines because each shape of question is asked of us and of the peer in the same way.
  */
