@@ -141,18 +141,19 @@ void shard__sim_strike(struct shard__sim *sim, int32_t host)
     }
 }
 
-/* What the attempt is of its task: subtasks a part, a merge step next to nothing. */
+/* What the attempt is of its task: subtasks a part, a merge step next to nothing of what it merges. */
 static double share_of(const struct shard_start *start)
 {
+    double share = start->is_merge ? 0.02 : 1;
     if (start->units <= 1)
-        return 1;
-    return (double)(start->unit_end - start->unit_begin) / (double)start->units;
+        return share;
+    return share * (double)(start->unit_end - start->unit_begin) / (double)start->units;
 }
 
 static void fill(struct shard__sim *sim, struct shard__sim_attempt *attempt, const struct shard_start *start)
 {
     const struct shard__sim_task *task = &sim->tasks[start->workflow_task];
-    double share = start->is_merge ? 0.02 : share_of(start);
+    double share = share_of(start);
     int generation = attempt->generation;
     *attempt = (struct shard__sim_attempt){.generation = generation,
                                            .host = start->host,
