@@ -75,16 +75,16 @@ struct shard_predictor_handle learning_predictor(struct learning *learning)
     return (struct shard_predictor_handle){&collecting, learning};
 }
 
-void learning_next_run(struct learning *learning)
+void learning_next_run(struct learning *learning, int round)
 {
-    learning->run++;
+    learning->round = round;
     learning->task_count = 0;
 }
 
-/* Each simulation begins at the same moment; as rows of one table they follow one another, a year apart. */
+/* Each simulation begins at the same moment; as rows of one table the rounds follow one another, a year apart. */
 static double seconds_of(const struct learning *learning, const shard_view *view)
 {
-    return (double)learning->run * 3e7 + (double)shard_view_now_ns(view) / 1e9;
+    return (double)learning->round * 3e7 + (double)shard_view_now_ns(view) / 1e9;
 }
 
 void learning_placed(struct learning *learning, const shard_view *view, shard_task_id task, shard_host_id host)
@@ -181,16 +181,33 @@ static int grow_forest(shard_context *context, struct shard_trees_handle trees, 
     return status < 0 ? cli_library_error("adaptive:learned") : CLI_DONE;
 }
 
-/* All rows, for those who look at when attempts started and ended. */
+struct started {
+    double at;
+    int row;
+};
+
+static int by_start(const void *a, const void *b)
+{
+    const struct started *one = a, *other = b;
+    return one->at != other->at ? (one->at > other->at) - (one->at < other->at) : one->row - other->row;
+}
+
+/* All rows, in the order in which attempts started, for those who look at that and at when they ended. */
 static int fill_table(const struct learning *learning, const char *const *names, shard_table *table)
 {
     int columns = column_count();
     float *row = need_zeroed((size_t)columns, sizeof *row);
+    struct started *order = need_zeroed((size_t)learning->rows + 1, sizeof *order);
     int status = shard_table_columns(table, names, columns);
-    for (int at = 0; at < learning->rows && status == 0; at++) {
+    for (int i = 0; i < learning->rows; i++)
+        order[i] = (struct started){learning->starts[i], i};
+    qsort(order, (size_t)learning->rows, sizeof *order, by_start);
+    for (int i = 0; i < learning->rows && status == 0; i++) {
+        int at = order[i].row;
         copy_row(learning, at, row);
         status = shard_table_add(table, learning->starts[at], learning->ends[at], learning->labels[at], row);
     }
+    free(order);
     free(row);
     return status;
 }
@@ -246,33 +263,43 @@ int learning_train(shard_context *context, const struct learning *learning, stru
     return code;
 }
 
+static int learn_from(const struct simulate *simulate, int workflow, const char *teacher, int round,
+                      struct learning *learning)
+{
+    struct simulate_policy policy;
+    struct shard_sim_result result = {.struct_size = sizeof result};
+    int code = simulate_policy_make(simulate, teacher, &policy);
+    if (code != CLI_DONE)
+        return code;
+    policy.learning = learning;
+    policy.engine.predictor = learning_predictor(learning);
+    learning_next_run(learning, round);
+    struct shard_sim_config config = {.struct_size = sizeof config,
+                                      .scenario = simulate->scenario,
+                                      .policy = policy.handle,
+                                      /* beyond what --seeds takes */
+                                      .seed = UINT64_C(0x7ea0000000) +
+                                              (uint64_t)(round * simulate->workflow_count + workflow),
+                                      .hosts = simulate->hosts,
+                                      .engine = &policy.engine};
+    if (shard_simulate(simulate->context, simulate->workflows[workflow].workflow, &config, &result) < 0)
+        code = cli_library_error("adaptive:learned");
+    simulate_policy_end(&policy);
+    return code;
+}
+
 /* Hosts are met by a policy that shuns those that seem sick, and by one that does not: what a model has never seen it
-   cannot tell. */
+   cannot tell. The workflows of a round run at the same time, so that the latest rows, by which it is chosen whether
+   trees tell seconds, are of all of them. */
 int simulate_learn(const struct simulate *simulate, struct learned *ret_learned)
 {
     static const char *const teachers[] = {"adaptive:prior", "random_retry"};
-    enum { TEACHERS = sizeof teachers / sizeof *teachers, RUNS = 2 * TEACHERS };
+    enum { TEACHERS = sizeof teachers / sizeof *teachers, ROUNDS = 2 * TEACHERS };
     struct learning learning;
     int code = learning_begin(simulate->context, &learning);
-    for (int i = 0; i < simulate->workflow_count * RUNS && code == CLI_DONE; i++) {
-        struct simulate_policy policy;
-        struct shard_sim_result result = {.struct_size = sizeof result};
-        code = simulate_policy_make(simulate, teachers[i % TEACHERS], &policy);
-        if (code != CLI_DONE)
-            break;
-        policy.learning = &learning;
-        policy.engine.predictor = learning_predictor(&learning);
-        learning_next_run(&learning);
-        struct shard_sim_config config = {.struct_size = sizeof config,
-                                          .scenario = simulate->scenario,
-                                          .policy = policy.handle,
-                                          .seed = UINT64_C(0x7ea0000000) + (uint64_t)i, /* beyond what --seeds takes */
-                                          .hosts = simulate->hosts,
-                                          .engine = &policy.engine};
-        if (shard_simulate(simulate->context, simulate->workflows[i / RUNS].workflow, &config, &result) < 0)
-            code = cli_library_error("adaptive:learned");
-        simulate_policy_end(&policy);
-    }
+    for (int round = 0; round < ROUNDS; round++)
+        for (int i = 0; i < simulate->workflow_count && code == CLI_DONE; i++)
+            code = learn_from(simulate, i, teachers[round % TEACHERS], round, &learning);
     if (code == CLI_DONE)
         code = learning_train(simulate->context, &learning, ret_learned);
     learning_end(&learning);

@@ -14,7 +14,7 @@
 struct learning {
     struct shard_predictor_handle prior;
     bool wants; /* the next row that is asked about is one to keep */
-    long run;   /* simulations so far: each is later than all before */
+    int round;  /* each is later than all before */
     float *values;
     double *starts, *ends; /* seconds */
     signed char *labels;   /* -1: not known */
@@ -26,7 +26,7 @@ struct learning {
 /* A predictor for the engine of a simulation that is learnt from; it answers as the prior does. */
 int learning_begin(shard_context *context, struct learning *learning);
 struct shard_predictor_handle learning_predictor(struct learning *learning);
-void learning_next_run(struct learning *learning);
+void learning_next_run(struct learning *learning, int round);
 /* What the policy's port sees: a task was placed on a host, an attempt has ended. */
 void learning_placed(struct learning *learning, const shard_view *view, shard_task_id task, shard_host_id host);
 void learning_ended(struct learning *learning, const shard_view *view, shard_task_id task, enum shard_outcome outcome);
