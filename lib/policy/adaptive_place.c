@@ -12,7 +12,7 @@ static const double urgent = 0.6;
 static const double dominates = 3;
 enum { URGENT_PARTS = 8 };
 /* What was refused is looked at again so much later: a host's samples and what ends there change forecasts. */
-static const int64_t refused_ns = 5000000000;
+static const double refused_seconds = 5;
 /* What a full host will be like when it has room is no better known than it was so long ago. */
 static const int64_t later_ns = 30000000000;
 /* A canary takes at most so many times what tasks take in the mean. */
@@ -55,12 +55,14 @@ void shard__adaptive_pool_host(struct shard__adaptive *policy, const struct shar
         policy->pool_is_short = 1;
 }
 
-/* What a kind was refused for all its forecasts: it is not asked again for every task that waits. */
+/* What a kind was refused for all its forecasts: it is not asked again for every task that waits, but for short ones
+   sooner. */
 static void refuse(struct shard__adaptive *policy, const struct shard_view *view, const struct shard__weighed *task,
-                   const struct shard__offer *offers, int32_t count)
+                   const struct shard__offer *offers, int32_t count, double wait_seconds)
 {
+    int64_t until_ns = view->now_ns + shard__seconds_to_ns(fmin(refused_seconds, fmax(wait_seconds, task->seconds)));
     for (int32_t i = 0; i < count && !policy->pool_is_short; i++)
-        shard__pool_refuse(&policy->pool, offers[i].host, task->kind, view->now_ns, view->now_ns + refused_ns);
+        shard__pool_refuse(&policy->pool, offers[i].host, task->kind, view->now_ns, until_ns);
 }
 
 /* Whether to look at a host for a task: then it is added to the offers. */
@@ -110,7 +112,7 @@ static int is_better(const struct shard__offer *offer, const struct shard__offer
 }
 
 static int best_of(struct shard__adaptive *policy, const struct shard_view *view, const struct shard__weighed *task,
-                   int32_t but_host, struct shard__offer *offers, int32_t count, struct shard__offer *ret_best,
+                   struct shard__offer *offers, int32_t count, struct shard__offer *ret_best,
                    struct shard__offer *ret_next)
 {
     shard__adaptive_forecast(policy, view, task, offers, count, 0);
@@ -125,16 +127,6 @@ static int best_of(struct shard__adaptive *policy, const struct shard_view *view
             *ret_next = offers[i];
         }
     }
-    /* A small share goes elsewhere, so that what is thought of hosts does not rest on what was thought of them. */
-    if (but_host < 0 && count > 1 && task->failures == 0 && task->urgency < 0.5 &&
-        shard__random_unit(view->random) < policy->config.exploring_share) {
-        struct shard__offer drawn = offers[shard__random_next(view->random) % (uint64_t)count];
-        if (drawn.host != ret_best->host) {
-            *ret_next = *ret_best;
-            *ret_best = drawn;
-            return 2;
-        }
-    }
     return count > 0;
 }
 
@@ -144,7 +136,7 @@ int shard__adaptive_best_open(struct shard__adaptive *policy, const struct shard
 {
     struct shard__offer offers[MOST_OFFERS];
     int32_t count = draw_offers(policy, view, task, but_host, offers);
-    return best_of(policy, view, task, but_host, offers, count, ret_best, ret_next);
+    return best_of(policy, view, task, offers, count, ret_best, ret_next);
 }
 
 /* The best of some full hosts that will have room: what waiting for it costs. 0: none is known. */
@@ -293,6 +285,22 @@ static int must_wait(struct shard__adaptive *policy, const struct shard_view *vi
            (view->workflow->units == NULL || !view->tasks->may_split(view->run, id));
 }
 
+/* A small share goes elsewhere, so that what is thought of hosts does not rest on what was thought of them. */
+static int explore(const struct shard__adaptive *policy, const struct shard_view *view,
+                   const struct shard__weighed *task, const struct shard__offer *offers, int32_t count,
+                   struct shard__offer *best, struct shard__offer *next)
+{
+    if (count < 2 || task->failures > 0 || task->urgency >= 0.5 ||
+        shard__random_unit(view->random) >= policy->config.exploring_share)
+        return 0;
+    struct shard__offer drawn = offers[shard__random_next(view->random) % (uint64_t)count];
+    if (drawn.host == best->host)
+        return 0;
+    *next = *best;
+    *best = drawn;
+    return 1;
+}
+
 int shard__adaptive_place(void *self, const shard_view *view, shard_task_id id, struct shard_decision *ret_decision)
 {
     struct shard__adaptive *policy = self;
@@ -306,19 +314,20 @@ int shard__adaptive_place(void *self, const shard_view *view, shard_task_id id, 
     int32_t count = draw_offers(policy, view, &task, -1, offers);
     if (count == 0 && shard__adaptive_moderate_need(view, &task))
         count = draw_offers(policy, view, &task, -1, offers);
-    int found = best_of(policy, view, &task, -1, offers, count, &best, &next);
+    int found = best_of(policy, view, &task, offers, count, &best, &next);
     int is_canary = found && shard__health_of(&policy->health, best.host, view->now_ns) == SHARD__PROBATION;
-    int may_wait = found == 1 && !is_canary && may_be_worth_waiting(policy, &task, &best) &&
-                   best_full(policy, view, &task, &later);
+    int may_wait =
+        found && !is_canary && may_be_worth_waiting(policy, &task, &best) && best_full(policy, view, &task, &later);
     int waits = may_wait && best.cost_seconds >
                                 (1 + policy->config.hysteresis) * later.cost_seconds + idle_cost(policy, &task, &best);
     /* Whether it is likely to fail as one is asked of where it would go: a sick host that is refused is no reason. */
     if (wants_split(policy, view, &task, waits ? &later : &best, ret_decision))
         return 0;
+    int explores = found && !waits && !is_canary && explore(policy, view, &task, offers, count, &best, &next);
     if (!found) {
         start_on_least_bad(policy, view, &task, ret_decision);
     } else if (waits) {
-        refuse(policy, view, &task, offers, count);
+        refuse(policy, view, &task, offers, count, later.wait_seconds);
         wait_for(ret_decision, SHARD_REASON_PREFERS_OTHER, later.wait_seconds, later.wait_seconds + 1);
         ret_decision->host = later.host;
         ret_decision->p_fail = best.p_fail;
@@ -326,7 +335,7 @@ int shard__adaptive_place(void *self, const shard_view *view, shard_task_id id, 
         ret_decision->note = shard__adaptive_note(policy, view, &best, &next, &later);
     } else {
         start_on(ret_decision, &best,
-                 found == 2  ? SHARD_REASON_EXPLORES
+                 explores    ? SHARD_REASON_EXPLORES
                  : is_canary ? SHARD_REASON_CANARY
                              : SHARD_REASON_LOWEST_COST,
                  next.host >= 0 ? next.cost_seconds
