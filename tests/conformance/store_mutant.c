@@ -458,6 +458,8 @@ int store_mutant_open(const struct store_subject *subject, shard_context *contex
                                             .series = mutant_series};
     struct shard_memory_store_config config = {
         .struct_size = sizeof(config), .keep_records = 1000000, .keep_samples = 100000};
+    if (subject->keep_records > 0 && mutation != KEEPS_EVERYTHING)
+        config.keep_records = subject->keep_records;
     if (subject->keep_samples > 0 && mutation != KEEPS_EVERYTHING) {
         config.keep_samples = config.keep_outcomes = subject->keep_samples;
         config.keep_seconds = config.keep_outcome_seconds = subject->keep_seconds;

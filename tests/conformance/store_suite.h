@@ -30,7 +30,8 @@ struct store_subject {
     /** Of time series, set by checks between two opens; 0: the store's own bounds. */
     int64_t keep_samples; /* also outcomes */
     int64_t keep_seconds;
-    int64_t keep_records; /* of each run; what is more goes by itself, within SLACK_RECORDS, unless it is 0 */
+    int64_t
+        keep_records; /* of each run; what is more goes by itself, a few hundred at a time; 0: the store's own bound */
 };
 
 /** What a check works with: one open handle, a workflow of TASKS tasks, a clock that it can move. */

@@ -5,13 +5,13 @@
 
 static int open_memory(struct store_subject *subject, shard_context *context, struct shard_store_handle *ret_store)
 {
-    struct shard_memory_store_config config = {.struct_size = sizeof(config),
-                                               .keep_records = *(const int64_t *)subject->self,
-                                               .keep_samples =
-                                                   subject->keep_samples == 0 ? 100000 : subject->keep_samples,
-                                               .keep_outcomes = subject->keep_samples,
-                                               .keep_seconds = subject->keep_seconds,
-                                               .keep_outcome_seconds = subject->keep_seconds};
+    struct shard_memory_store_config config = {
+        .struct_size = sizeof(config),
+        .keep_records = subject->keep_records > 0 ? subject->keep_records : *(const int64_t *)subject->self,
+        .keep_samples = subject->keep_samples == 0 ? 100000 : subject->keep_samples,
+        .keep_outcomes = subject->keep_samples,
+        .keep_seconds = subject->keep_seconds,
+        .keep_outcome_seconds = subject->keep_seconds};
     return shard_memory_store_open(context, &config, ret_store);
 }
 
