@@ -179,6 +179,54 @@ START_TEST(a_small_share_of_placements_explores)
 }
 END_TEST
 
+/* A predictor that shuns all hosts but the first for one second of each ten. */
+
+static void number_of_host(void *self, const shard_view *view, shard_host_id host, float *ret_values)
+{
+    (void)self;
+    (void)view;
+    ret_values[0] = (float)host;
+}
+
+static int shun(void *self, const struct shard_matrix *rows, int32_t columns, const struct shard_forecasts *ret)
+{
+    (void)self;
+    int64_t stride = rows->stride == 0 ? columns : rows->stride;
+    for (int64_t i = 0; i < rows->rows && ret->p_fail != NULL; i++) {
+        int is_shunned = world.now_ns / 1000000000 % 10 == 0;
+        ret->p_fail[i] = is_shunned && rows->values[i * stride + columns - 1] > 0 ? 0.95 : 0.001;
+    }
+    return 0;
+}
+
+static const struct shard_predictor shunning = {.struct_size = sizeof(shunning), .name = "shunning", .predict = shun};
+static const struct shard_feature number = {.name = "number", .group = SHARD_FEATURE_HOST};
+static const struct shard_feature_source numbers = {
+    .struct_size = sizeof(numbers), .features = &number, .feature_count = 1, .host = number_of_host};
+
+static void plan_seconds(struct world *w, const struct shard_start *start, struct world_plan *plan)
+{
+    (void)w;
+    (void)start;
+    plan->seconds = 1;
+}
+
+/* Three hosts; a task takes a second. 100 seconds are needed where no host is refused, 107 where those of a second are.
+ */
+START_TEST(hosts_that_short_tasks_refused_are_offered_again_soon)
+{
+    world_init(&world, "adaptive");
+    world.config.predictor.port = &shunning;
+    world.config.features = &numbers;
+    world.plan = plan_seconds;
+    run = world_begin_bag(&world, 3, 1, 300, (struct shard_task_spec){.expected_seconds = 1});
+    int64_t begun_ns = world.now_ns;
+    finish(SHARD_RUN_DONE);
+    ck_assert_int_lt((world.now_ns - begun_ns) / 1000000000, 130);
+    world_free(&world);
+}
+END_TEST
+
 START_TEST(the_same_seed_gives_the_same_decisions)
 {
     int hosts[2][300], counts[2];
@@ -234,6 +282,7 @@ int main(void)
     tcase_add_test(tcase, without_failures_no_slot_is_idle);
     tcase_add_test(tcase, a_divisible_task_is_split_for_idle_slots_and_left_whole_else);
     tcase_add_test(tcase, a_small_share_of_placements_explores);
+    tcase_add_test(tcase, hosts_that_short_tasks_refused_are_offered_again_soon);
     tcase_add_test(tcase, the_same_seed_gives_the_same_decisions);
     tcase_add_loop_test(tcase, a_config_out_of_range_is_refused_by_name, 0, 7);
     suite_add_tcase(suite, tcase);
