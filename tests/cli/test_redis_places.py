@@ -120,6 +120,7 @@ def a_master_that_falls_silent_under_sentinel_is_left(place):
         place.wait_for(lambda: "master_link_status:up" in ask(replica, "INFO", "replication") and
                        "slaves=1" in ask(sentinel, "INFO", "sentinel"), "the replica")
         process, ledger = begin(place, f"redis-sentinel://127.0.0.1:{sentinel}/shop", "--lease", "60")
+        place.wait_for(lambda: ask(replica, "EXISTS", "{shard:r}:run").strip() == "1", "the run on the replica")
         all_of_them.processes[master].send_signal(signal.SIGSTOP)  # it takes connections, and never answers
         result = place.finish(process)
         ended(result, 0)
