@@ -224,10 +224,28 @@ static int choose_columns(struct teacher *teacher, const struct shard__member_sp
     return 0;
 }
 
+int shard__grow_trees(shard_context *context, const struct shard_trees_handle *trees, const struct shard_trees_job *job,
+                      void **ret_bytes, size_t *ret_size, shard_forest **ret_forest)
+{
+    void *bytes = NULL;
+    size_t size = 0;
+    int status = trees->port->train(trees->self, job, &bytes, &size);
+    if (status < 0)
+        return status;
+    *ret_bytes = shard__zalloc(context, size);
+    if (*ret_bytes != NULL) {
+        memcpy(*ret_bytes, bytes, size);
+        *ret_size = size;
+    }
+    trees->port->release(trees->self, bytes, size);
+    if (*ret_bytes == NULL)
+        return SHARD_ENOMEM;
+    return shard_forest_load_buffer(context, *ret_bytes, size, "trained trees", NULL, ret_forest);
+}
+
 static int grow_trees(struct teacher *teacher, const struct shard__member_spec *spec, struct shard__member *member)
 {
     const struct shard__rows *rows = &teacher->lesson->rows;
-    const struct shard_trees_handle *trees = &teacher->lesson->trees;
     for (int64_t i = 0; i < rows->count; i++)
         shard__member_gather(teacher->bundle, member, rows->values + (int64_t)rows->ids[i] * rows->columns,
                              rows->columns, 1, teacher->design + i * member->column_count);
@@ -243,20 +261,8 @@ static int grow_trees(struct teacher *teacher, const struct shard__member_spec *
                                   .row_share = 0.8,
                                   .column_share = member->column_count < FEW_COLUMNS ? 1 : 0.6,
                                   .seed = teacher->lesson->seed + (uint32_t)(spec - shard__members)};
-    void *bytes = NULL;
-    size_t size = 0;
-    int status = trees->port->train(trees->self, &job, &bytes, &size);
-    if (status < 0)
-        return status;
-    member->bytes = shard__zalloc(teacher->context, size);
-    if (member->bytes != NULL) {
-        memcpy(member->bytes, bytes, size);
-        member->size = size;
-    }
-    trees->port->release(trees->self, bytes, size);
-    if (member->bytes == NULL)
-        return SHARD_ENOMEM;
-    return shard_forest_load_buffer(teacher->context, member->bytes, size, "trained trees", NULL, &member->forest);
+    return shard__grow_trees(teacher->context, &teacher->lesson->trees, &job, &member->bytes, &member->size,
+                             &member->forest);
 }
 
 static int fit_trees(struct teacher *teacher, const struct shard__member_spec *spec, struct shard__member *member)

@@ -96,4 +96,8 @@ int shard__bundle_contributions(const struct shard__bundle *bundle, unsigned fam
 void shard__member_gather(const struct shard__bundle *bundle, const struct shard__member *member, const float *values,
                           int64_t stride, int64_t count, float *ret);
 
+/* Trains a model of trees: its bytes, which are the caller's whether or not they could be loaded, and the trees. */
+int shard__grow_trees(shard_context *context, const struct shard_trees_handle *trees, const struct shard_trees_job *job,
+                      void **ret_bytes, size_t *ret_size, shard_forest **ret_forest);
+
 #endif

@@ -17,7 +17,7 @@
 #include "base/heap.h"
 #include "trainer.h"
 
-enum { FOLD_SHARE = 14, LEAST_FOLD_ROWS = 12, ROUNDS = 80, DEPTH = 4, TOGETHER = 256 };
+enum { ROUNDS = 80, DEPTH = 4, TOGETHER = 256 };
 
 /* What training works with. */
 struct work {
@@ -141,29 +141,6 @@ int shard__seconds_ask(const shard_forest *forest, const struct shard__usual *us
     return status;
 }
 
-static int load(shard_context *context, const void *bytes, size_t size, struct shard__seconds *seconds)
-{
-    seconds->bytes = shard__zalloc(context, size);
-    if (seconds->bytes == NULL)
-        return SHARD_ENOMEM;
-    memcpy(seconds->bytes, bytes, size);
-    seconds->size = size;
-    return shard_forest_load_buffer(context, bytes, size, "trees of seconds", NULL, &seconds->forest);
-}
-
-static int train(const struct work *work, const struct shard_trees_job *job, struct shard__seconds *seconds)
-{
-    const struct shard_trees_handle *trees = &work->config->trees;
-    void *bytes = NULL;
-    size_t size = 0;
-    int status = trees->port->train(trees->self, job, &bytes, &size);
-    if (status < 0)
-        return status;
-    status = load(work->context, bytes, size, seconds);
-    trees->port->release(trees->self, bytes, size);
-    return status;
-}
-
 static int grow(const struct work *work, const int32_t *ids, int64_t count, struct shard__seconds *seconds)
 {
     size_t columns = work->table->name_count, rows = (size_t)count;
@@ -190,7 +167,8 @@ static int grow(const struct work *work, const int32_t *ids, int64_t count, stru
                                   .column_share = 0.6,
                                   .seed = work->config->seed};
     if (status == 0)
-        status = train(work, &job, seconds);
+        status = shard__grow_trees(work->context, &work->config->trees, &job, &seconds->bytes, &seconds->size,
+                                   &seconds->forest);
     shard__release(work->context, values, rows * columns * sizeof(float));
     shard__release(work->context, lowers, rows * sizeof(float));
     shard__release(work->context, uppers, rows * sizeof(float));
@@ -219,12 +197,8 @@ static int score_row(const struct work *work, const struct shard__seconds *secon
 static int run_fold(const struct work *work, const int32_t *ids, int64_t first, int64_t end, int32_t *taught,
                     struct shard__seconds_score *score)
 {
-    const shard_table *table = work->table;
     struct shard__seconds seconds = {0};
-    int64_t count = 0;
-    for (int64_t i = 0; i < first; i++)
-        if (table->ends[ids[i]] <= table->starts[ids[first]])
-            taught[count++] = ids[i];
+    int64_t count = shard__ended_before(work->table, ids, first, taught);
     int status = count == 0 ? 0 : grow(work, taught, count, &seconds);
     for (int64_t i = first; status == 0 && count > 0 && i < end; i++)
         status = score_row(work, &seconds, ids[i], score);
@@ -237,10 +211,10 @@ static int choose(const struct work *work, const int32_t *ids, int64_t count, in
                   struct shard__seconds *seconds)
 {
     struct shard__seconds_score score = {0};
-    int64_t size = count / FOLD_SHARE;
+    int64_t size = count / SHARD__FOLD_SHARE;
     int status = 0;
     seconds->rows = count;
-    if (work->config->trees.port == NULL || size < LEAST_FOLD_ROWS)
+    if (work->config->trees.port == NULL || size < SHARD__LEAST_FOLD_ROWS)
         return 0;
     for (int64_t fold = SHARD__FOLD_COUNT; status == 0 && fold > 0; fold--)
         status = run_fold(work, ids, count - fold * size, count - (fold - 1) * size, taught, &score);

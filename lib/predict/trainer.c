@@ -14,7 +14,7 @@
 #include "metrics.h"
 #include "trainer.h"
 
-enum { FOLD_SHARE = 14, LEAST_FOLD_ROWS = 12, ERROR_BLOCKS = 20, OFFSET_STEPS = 30 };
+enum { ERROR_BLOCKS = 20, OFFSET_STEPS = 30 };
 
 static const double LOSS_FLOOR = 0.02;
 static const double UNFORESEEN = 1.25; /* worse than a fold's own base rate by so much */
@@ -43,6 +43,16 @@ int64_t shard__ended_rows(const shard_table *table, int64_t end, double now, int
     for (int64_t row = 0; row < end; row++) {
         if (!isnan(table->labels[row]) && table->ends[row] <= now)
             ret_ids[count++] = (int32_t)row;
+    }
+    return count;
+}
+
+int64_t shard__ended_before(const shard_table *table, const int32_t *ids, int64_t first, int32_t *ret_ids)
+{
+    int64_t count = 0;
+    for (int64_t i = 0; i < first; i++) {
+        if (table->ends[ids[i]] <= table->starts[ids[first]])
+            ret_ids[count++] = ids[i];
     }
     return count;
 }
@@ -189,11 +199,7 @@ static int run_fold(struct trial *trial, int64_t first, int64_t end, float weigh
 {
     const shard_table *table = trial->table;
     struct shard__bundle bundle;
-    int64_t count = 0;
-    for (int64_t i = 0; i < first; i++) {
-        if (table->ends[trial->ids[i]] <= table->starts[trial->ids[first]])
-            lesson[count++] = trial->ids[i];
-    }
+    int64_t count = shard__ended_before(table, trial->ids, first, lesson);
     if (!shard__has_both_classes(table, lesson, count))
         return 0;
     int status = shard__learn(trial->context, table, lesson, count, trial->config, trial->families, &bundle);
@@ -212,8 +218,8 @@ static int run_fold(struct trial *trial, int64_t first, int64_t end, float weigh
 
 static int run_folds(struct trial *trial, int64_t count)
 {
-    int64_t size = count / FOLD_SHARE;
-    if (size < LEAST_FOLD_ROWS)
+    int64_t size = count / SHARD__FOLD_SHARE;
+    if (size < SHARD__LEAST_FOLD_ROWS)
         return 0;
     int32_t *lesson = shard__zalloc(trial->context, (size_t)count * sizeof(int32_t));
     int status = lesson != NULL ? 0 : SHARD_ENOMEM;

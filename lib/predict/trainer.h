@@ -7,7 +7,8 @@
 #include "members.h"
 #include "table.h"
 
-enum { SHARD__FOLD_COUNT = 2 };
+/* What is chosen is chosen by the most recent rows: so many folds, each of that share of the rows. */
+enum { SHARD__FOLD_COUNT = 2, SHARD__FOLD_SHARE = 14, SHARD__LEAST_FOLD_ROWS = 12 };
 
 /* From the stiffest to the most mixed. */
 enum {
@@ -47,6 +48,9 @@ struct shard__choice {
  * `ret_ids` has room for `end`. Returns how many.
  */
 int64_t shard__ended_rows(const shard_table *table, int64_t end, double now, int32_t *ret_ids);
+
+/* Of the rows ids[0, first) those whose attempts had ended when that of ids[first] started. Returns how many. */
+int64_t shard__ended_before(const shard_table *table, const int32_t *ids, int64_t first, int32_t *ret_ids);
 
 /* Whether there are failures and successes among rows. */
 int shard__has_both_classes(const shard_table *table, const int32_t *ids, int64_t count);
