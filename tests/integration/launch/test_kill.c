@@ -148,6 +148,26 @@ START_TEST(a_kill_at_any_moment_of_the_start_leaves_nothing)
 }
 END_TEST
 
+/* A kill takes the right to fork first: a command that gives up for that, with whatever exit code, was killed too. */
+START_TEST(a_command_that_gives_up_while_it_is_killed_was_killed)
+{
+    struct bed bed;
+    bed_make(&bed, _i);
+    for (int round = 0; round < 10; round++) {
+        struct launch_spec spec = bed_spec(
+            &bed,
+            "echo ready; exec perl -e 'while (defined($pid = fork)) { exit 0 if !$pid; waitpid $pid, 0 } exit 0'");
+        struct launch_attempt *attempt = bed_start(&bed, &spec);
+        bed_await_file(spec.dir, "stdout");
+        ck_assert_int_eq(launch_kill(attempt, false), 0);
+        struct launch_result result = bed_end(attempt);
+        ck_assert_msg(result.how == LAUNCH_SIGNALED && result.killed, "how %d: %s", result.how, result.message);
+        ck_assert_int_eq(result.signal, SIGKILL);
+    }
+    bed_clear(&bed);
+}
+END_TEST
+
 START_TEST(a_kill_after_the_end_changes_nothing)
 {
     struct bed bed;
@@ -177,6 +197,7 @@ int main(void)
     tcase_add_loop_test(tcase, a_timeout_ends_the_command, 0, bed_ways(BED_ALL));
     tcase_add_loop_test(tcase, what_a_command_leaves_behind_ends_with_it, 0, bed_ways(BED_ALL));
     tcase_add_loop_test(tcase, a_kill_at_any_moment_of_the_start_leaves_nothing, 0, bed_ways(BED_ALL));
+    tcase_add_loop_test(tcase, a_command_that_gives_up_while_it_is_killed_was_killed, 0, bed_ways(BED_ALL));
     tcase_add_test(tcase, a_kill_after_the_end_changes_nothing);
     suite_add_tcase(suite, tcase);
     return suite_run(suite);

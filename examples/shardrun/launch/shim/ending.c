@@ -184,17 +184,16 @@ static void read_counters(struct shim *shim)
 }
 
 /*
- * A runtime that stays tells a death by signal n as exit code 128 + n, which a command may also choose. It was the
- * signal if we, or the kernel for the memory, have sent it. A runtime whose container is killed while it starts it ends
- * with a code of its own.
+ * What we have killed did not end by itself, whatever its exit code: it loses the right to fork, and its children may
+ * die, before it does, so that a shell gives up or goes on for a moment. A runtime that stays tells a death by signal n
+ * as exit code 128 + n, which a command may also choose: it was the signal if the kernel has sent it for the memory.
  */
-static void undo_shell_convention(struct shim *shim)
+static void tell_the_signal(struct shim *shim)
 {
     struct launch_result *result = &shim->result;
     bool stays = shim->orders.container && !shim->orders.detached;
-    if (stays && result->how == LAUNCH_EXITED &&
-        ((shim->kill_sent && result->exit_code != 0) ||
-         (result->out_of_memory && result->exit_code == 128 + SIGKILL))) {
+    if (result->how == LAUNCH_EXITED &&
+        (shim->kill_sent || (stays && result->out_of_memory && result->exit_code == 128 + SIGKILL))) {
         result->how = LAUNCH_SIGNALED;
         result->signal = SIGKILL;
         result->exit_code = 0;
@@ -222,7 +221,7 @@ int ending_finish(struct shim *shim)
     clock_gettime(CLOCK_REALTIME, &now);
     result->ended_at = (double)now.tv_sec + (double)now.tv_nsec / 1e9;
     read_counters(shim);
-    undo_shell_convention(shim);
+    tell_the_signal(shim);
     remove_group(&shim->orders.group);
     launch__remove_tree(shim->dir_fd, LAUNCH__FILE_RUNTIME);
     launch__remove_tree(shim->dir_fd, LAUNCH__FILE_PID);
