@@ -114,7 +114,8 @@ static int find_task(const struct store_reader *reader, const struct history_opt
         char *problem = NULL;
         int status = store_read_run(&reader->store, reader->context, runs.items[i], SHARD_LOAD_STATE, &image, &problem);
         if (status < 0 && (history->run != NULL || status != SHARD_ENOENT))
-            code = cli_error(status == SHARD_ENOENT ? CLI_USAGE : CLI_ENVIRONMENT, "%s", problem);
+            code = status == SHARD_ENOENT ? place_no_run(&reader->place, history->run)
+                                          : cli_error(CLI_ENVIRONMENT, "%s", problem);
         free(problem);
         if (image == NULL)
             continue;

@@ -172,7 +172,8 @@ static int log_one(const struct store_reader *reader, const char *run, const str
     char *problem = NULL;
     int status = store_read_run(&reader->store, reader->context, run, SHARD_LOAD_RECORDS, &image, &problem);
     if (status < 0 && (log->run != NULL || status != SHARD_ENOENT))
-        *ret_code = cli_error(status == SHARD_ENOENT ? CLI_USAGE : CLI_ENVIRONMENT, "%s", problem);
+        *ret_code =
+            status == SHARD_ENOENT ? place_no_run(&reader->place, log->run) : cli_error(CLI_ENVIRONMENT, "%s", problem);
     free(problem);
     if (image == NULL)
         return 0;

@@ -77,8 +77,7 @@ static int report_from(const struct shard_store_handle *store, shard_context *co
     char *problem = NULL;
     int code = store_read_run(store, context, report->run, SHARD_LOAD_RECORDS, &image, &problem);
     if (code < 0) {
-        code = cli_error(code == SHARD_ENOENT ? CLI_USAGE : CLI_ENVIRONMENT, "%s; `shardrun status` lists the runs",
-                         problem);
+        code = code == SHARD_ENOENT ? place_no_run(place, report->run) : cli_error(CLI_ENVIRONMENT, "%s", problem);
         free(problem);
         return code;
     }

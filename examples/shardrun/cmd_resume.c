@@ -50,7 +50,9 @@ static int load(struct orchestrator *orchestrator, struct shard_run_image **ret_
     int status =
         store_read_run(&orchestrator->store, orchestrator->context, run, SHARD_LOAD_STATE, ret_image, &problem);
     int code = CLI_DONE;
-    if (status == SHARD_ENOENT)
+    if (status == SHARD_ENOENT && run_place_has_begun(&orchestrator->run_place))
+        code = place_no_run(&orchestrator->place, run);
+    else if (status == SHARD_ENOENT)
         code = cli_error(CLI_USAGE,
                          "run '%s' was interrupted before it was in the store, so nothing of it ran; start it again "
                          "with `shardrun run`",

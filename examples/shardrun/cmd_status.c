@@ -109,10 +109,8 @@ static int show_run(const struct shard_store_handle *store, shard_context *conte
     char *problem = NULL;
     int code = store_read_run(store, context, options_given->run, SHARD_LOAD_STATE, &image, &problem);
     if (code < 0) {
-        code = code == SHARD_ENOENT
-                   ? cli_error(CLI_USAGE, "there is no run '%s' in '%s'; `shardrun status` lists the runs",
-                               options_given->run, place->text)
-                   : cli_error(CLI_ENVIRONMENT, "%s", problem);
+        code =
+            code == SHARD_ENOENT ? place_no_run(place, options_given->run) : cli_error(CLI_ENVIRONMENT, "%s", problem);
         free(problem);
         return code;
     }

@@ -195,17 +195,14 @@ static int never_began(const struct orchestrator *orchestrator)
 {
     const char *run = orchestrator->options->run;
     const char *message = orchestrator->end.message != NULL ? orchestrator->end.message : "";
+    if (orchestrator->end.code == SHARD_ENOENT && run_place_has_begun(&orchestrator->run_place))
+        return place_no_run(&orchestrator->place, run); /* it was lost while this one stood by */
     switch (orchestrator->end.code) {
     case SHARD_EEXIST:
         return cli_error(CLI_USAGE,
                          "a run '%s' is in the store already; `shardrun resume %s` goes on with it, --run "
                          "gives another name",
                          run, run);
-    case SHARD_ENOENT:
-        return cli_error(CLI_USAGE,
-                         "run '%s' was interrupted before it was in the store, so nothing of it ran; start "
-                         "it again with `shardrun run`",
-                         run);
     case SHARD_EHELD:
     case SHARD_EFENCED:
         return cli_error(
@@ -243,9 +240,18 @@ static int exit_code(const struct orchestrator *orchestrator)
 static void tell_trouble(struct orchestrator *orchestrator)
 {
     const struct run_end *end = &orchestrator->end;
-    if (end->code < 0 && end->state != SHARD_RUN_DONE)
-        show_line(&orchestrator->show, "run %s stopped: %s%s", orchestrator->options->run,
-                  end->message != NULL ? end->message : shard_code_text(end->code), cli_advice(end->code));
+    const char *run = orchestrator->options->run;
+    const char *message = end->message != NULL ? end->message : shard_code_text(end->code);
+    if (end->code >= 0 || end->state == SHARD_RUN_DONE)
+        return;
+    if (end->code != SHARD_ENOENT)
+        show_line(&orchestrator->show, "run %s stopped: %s%s", run, message, cli_advice(end->code));
+    else
+        show_line(&orchestrator->show,
+                  "run %s stopped: %s; it can only be run anew: give another name (--run), or remove '%s'%s", run,
+                  message, orchestrator->run_place.directory,
+                  orchestrator->place.on_server ? "; SHARDRUN_REDIS_WAIT_REPLICAS has replicas keep what is answered"
+                                                : "");
 }
 
 /* Writes the report from the store's records. Returns its path, NULL: there is none. */

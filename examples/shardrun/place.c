@@ -8,6 +8,7 @@
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #include "cli.h"
 #include "files.h"
@@ -156,6 +157,22 @@ void store_close(struct shard_store_handle *store)
     *store = (struct shard_store_handle){0};
 }
 
+int place_no_run(const struct place *place, const char *run)
+{
+    struct run_place run_place;
+    run_place_init(&run_place, place, run);
+    int code =
+        run_place_has_begun(&run_place)
+            ? cli_error(CLI_ENVIRONMENT,
+                        "run '%s' has begun, its files are in '%s', but '%s' does not know it: name the store "
+                        "that has it (--store); if this is the one, it has lost the run, which can only be run "
+                        "anew: remove that directory, or give another name (--run)",
+                        run, run_place.directory, place->text)
+            : cli_error(CLI_USAGE, "there is no run '%s' in '%s'; `shardrun status` lists the runs", run, place->text);
+    run_place_clear(&run_place);
+    return code;
+}
+
 void run_place_init(struct run_place *run_place, const struct place *place, const char *run)
 {
     char *name = encode_name(run);
@@ -179,6 +196,12 @@ void run_place_clear(struct run_place *run_place)
     free(run_place->models);
     free(run_place->report);
     *run_place = (struct run_place){0};
+}
+
+bool run_place_has_begun(const struct run_place *run_place)
+{
+    struct stat info;
+    return stat(run_place->epoch, &info) == 0 && info.st_size > 0;
 }
 
 char *run_place_attempt(const struct run_place *run_place, int task, int attempt)

@@ -50,6 +50,8 @@ int place_open_store(const struct place *place, shard_context *context, bool rea
 int place_try_store(const struct place *place, shard_context *context, bool read_only,
                     struct shard_store_handle *ret_store);
 void store_close(struct shard_store_handle *store); /* takes one that was never opened */
+/* Tells that the store has no such run: there never was one, or it is lost, as its files show. Returns an exit code. */
+int place_no_run(const struct place *place, const char *run);
 
 struct run_place {
     char *directory;
@@ -63,6 +65,8 @@ struct run_place {
 
 void run_place_init(struct run_place *run_place, const struct place *place, const char *run);
 void run_place_clear(struct run_place *run_place);
+/* Whether anything of the run has been started. */
+bool run_place_has_begun(const struct run_place *run_place);
 /* Names the run among all runs of the machine: runs of one name in two stores are not the same. */
 char *run_place_id(const struct run_place *run_place);
 char *run_place_attempt(const struct run_place *run_place, int task, int attempt);

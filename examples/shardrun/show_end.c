@@ -77,7 +77,7 @@ static void print_next_step(const struct show *show, const struct run_end *end)
 {
     const char *store = show->options->store != NULL ? " --store " : "";
     const char *path = show->options->store != NULL ? show->place->text : "";
-    if (end->state == SHARD_RUN_SUSPENDED && show->place->store != NULL)
+    if (end->state == SHARD_RUN_SUSPENDED && end->code != SHARD_ENOENT && show->place->store != NULL)
         printf("next      shardrun resume %s%s%s\n", show->options->run, store, path);
     else if (end->state == SHARD_RUN_FAILED && show->place->store != NULL)
         printf("next      shardrun explain %s TASK%s%s\n", show->options->run, store, path);

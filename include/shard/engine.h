@@ -108,7 +108,7 @@ SHARD_API void shard_engine_wake(shard_engine *engine);
 enum shard_event_kind {
     SHARD_EVENT_NONE = 0,
     SHARD_EVENT_RUN_STARTED = 1, /* created or resumed, and durable */
-    SHARD_EVENT_RUN_ENDED = 2,   /* run_state; the run may be forgotten */
+    SHARD_EVENT_RUN_ENDED = 2, /* run_state; the run may be forgotten. SUSPENDED with SHARD_ENOENT: the store lost it */
     SHARD_EVENT_ATTEMPT_STARTED = 3,
     SHARD_EVENT_ATTEMPT_ADOPTED = 4, /* found running after a restart */
     SHARD_EVENT_ATTEMPT_ENDED = 5,   /* outcome, seconds, message */

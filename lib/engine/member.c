@@ -287,10 +287,31 @@ static int renewed(struct shard_engine *engine, int32_t id, const struct shard__
     return 0;
 }
 
+/* The store had the run, as an answer said, and now knows none of that name. It is not made again: what it had done is
+ * not known any more. */
+static int is_lost(const struct shard__member *member, enum shard__call_kind kind, const struct shard__answer *answer)
+{
+    int was_there = kind == SHARD__CALL_LOAD || kind == SHARD__CALL_RENEW || kind == SHARD__CALL_COMMIT ||
+                    (kind == SHARD__CALL_ACQUIRE && !member->is_resume);
+    return was_there && answer->code == SHARD_ENOENT && member->phase < SHARD__PHASE_RELEASING;
+}
+
+static void lose_run(struct shard_engine *engine, int32_t id, const struct shard__answer *answer)
+{
+    char message[512];
+    snprintf(message, sizeof(message), "the store has lost the run, which it had acknowledged: %.400s",
+             text_of(answer));
+    shard__member_end(engine, id, SHARD_RUN_SUSPENDED, SHARD_ENOENT, message);
+}
+
 int shard__member_answered(struct shard_engine *engine, int32_t id, enum shard__call_kind kind,
                            struct shard__answer *answer)
 {
     struct shard__member *member = &engine->members[id];
+    if (is_lost(member, kind, answer)) {
+        lose_run(engine, id, answer);
+        return 0;
+    }
     switch (kind) {
     case SHARD__CALL_CREATE:
         return created(engine, id, answer);

@@ -75,15 +75,38 @@ def servers(place):
 DURABLE = ("--appendonly", "yes", "--appendfsync", "always", "--save", "", "--repl-diskless-sync-delay", "0")
 
 
-def begin(place, store, *arguments, **options):
+def begin(place, store, *arguments, begun=3, **options):
+    """A run, and its ledger once so many of its tasks have begun."""
     ledger = place.path / "ledger"
     ledger.touch()
     line = f"echo $SHARD_TASK $SHARD_ATTEMPT >> '{ledger}'"
     place.workflow([task(f"t{i}", f"{line}; sleep 0.4", after=[f"t{i - 1}"] if i else []) for i in range(STEPS)])
     process = place.start("run", "w.json", "--executor", "process", "--run", "r", "--json", "--store", store, *arguments,
                           env={**os.environ, **options})
-    place.wait_for(lambda: len(ledger.read_text().splitlines()) >= 3 or process.poll() is not None, "three tasks")
+    place.wait_for(lambda: len(ledger.read_text().splitlines()) >= begun or process.poll() is not None, "tasks")
     return process, ledger
+
+
+def shop(place, all_of_them, *settings):
+    """A master with its replica, and a sentinel that knows both."""
+    master = all_of_them.start(*DURABLE)
+    replica = all_of_them.start(*DURABLE, "--replicaof", f"127.0.0.1 {master}")
+    sentinel = all_of_them.sentinel(master, *settings)
+    place.wait_for(lambda: "master_link_status:up" in ask(replica, "INFO", "replication") and
+                   "slaves=1" in ask(sentinel, "INFO", "sentinel"), "the replica")
+    return master, replica, f"redis-sentinel://127.0.0.1:{sentinel}/shop"
+
+
+# A replica that was cut off for ten times as long as this would not be made the master.
+PATIENT = "sentinel down-after-milliseconds shop 3000"
+
+
+def cut(place, master, replica):
+    """From here on the replica hears nothing, and the master answers all the same, unless it is asked to WAIT."""
+    ask(replica, "CONFIG", "SET", "masteruser", "nobody")
+    ask(replica, "CONFIG", "SET", "masterauth", "wrong")
+    ask(master, "CLIENT", "KILL", "TYPE", "replica")
+    place.wait_for(lambda: "master_link_status:down" in ask(replica, "INFO", "replication"), "the cut")
 
 
 def check(result, ledger):
@@ -114,12 +137,9 @@ def a_master_that_is_killed_under_sentinel_loses_and_doubles_nothing(place):
 @case
 def a_master_that_falls_silent_under_sentinel_is_left(place):
     with servers(place) as all_of_them:
-        master = all_of_them.start(*DURABLE)
-        replica = all_of_them.start(*DURABLE, "--replicaof", f"127.0.0.1 {master}")
-        sentinel = all_of_them.sentinel(master)
-        place.wait_for(lambda: "master_link_status:up" in ask(replica, "INFO", "replication") and
-                       "slaves=1" in ask(sentinel, "INFO", "sentinel"), "the replica")
-        process, ledger = begin(place, f"redis-sentinel://127.0.0.1:{sentinel}/shop", "--lease", "60")
+        master, replica, store = shop(place, all_of_them)
+        process, _ = begin(place, store, "--lease", "60")
+        # A replica is sent what came after its first copy only a second after it has that.
         place.wait_for(lambda: ask(replica, "EXISTS", "{shard:r}:run").strip() == "1", "the run on the replica")
         all_of_them.processes[master].send_signal(signal.SIGSTOP)  # it takes connections, and never answers
         result = place.finish(process)
@@ -130,25 +150,14 @@ def a_master_that_falls_silent_under_sentinel_is_left(place):
 @case
 def what_a_failover_loses_is_run_again(place):
     with servers(place) as all_of_them:
-        master = all_of_them.start(*DURABLE)
-        replica = all_of_them.start(*DURABLE, "--replicaof", f"127.0.0.1 {master}")
-        # A replica that was cut off for ten times as long as this would not be made the master.
-        sentinel = all_of_them.sentinel(master, "sentinel down-after-milliseconds shop 3000")
-        place.wait_for(lambda: "master_link_status:up" in ask(replica, "INFO", "replication") and
-                       "slaves=1" in ask(sentinel, "INFO", "sentinel"), "the replica")
-        store = f"redis-sentinel://127.0.0.1:{sentinel}/shop"
+        master, replica, store = shop(place, all_of_them, PATIENT)
         process, ledger = begin(place, store, "--lease", "60")
-        # From here on the replica hears nothing, and the master answers all the same: nobody asked for WAIT.
-        ask(replica, "CONFIG", "SET", "masteruser", "nobody")
-        ask(replica, "CONFIG", "SET", "masterauth", "wrong")
-        ask(master, "CLIENT", "KILL", "TYPE", "replica")
-        place.wait_for(lambda: "master_link_status:down" in ask(replica, "INFO", "replication"), "the cut")
+        cut(place, master, replica)
         seen = len(ledger.read_text().splitlines())
         kept = int(ask(replica, "HGET", "{shard:r}:run", "seq"))
         place.wait_for(lambda: len(ledger.read_text().splitlines()) >= min(seen + 2, STEPS), "two more tasks")
         place.wait_for(lambda: int(ask(master, "HGET", "{shard:r}:run", "seq")) > kept + 3, "their records")
         all_of_them.kill(master)
-        result = place.finish(process)
         # It is seen that records are missing. Whoever goes on has the attempts run again that nothing is known of.
         lost = place.finish(process)
         ended(lost, 3, "the commit does not follow it")
@@ -159,6 +168,39 @@ def what_a_failover_loses_is_run_again(place):
         same(sorted(line for line in lines if line.endswith(" 1")), sorted(f"t{i} 1" for i in range(STEPS)))
         again = [line for line in lines if not line.endswith(" 1")]
         assert 1 <= len(again) < STEPS and len(set(again)) == len(again), lines
+
+
+@case
+def a_run_that_a_failover_loses_whole_is_said_to_be_lost(place):
+    with servers(place) as all_of_them:
+        master, replica, store = shop(place, all_of_them, PATIENT)
+        cut(place, master, replica)
+        process, ledger = begin(place, store, "--lease", "60")
+        all_of_them.kill(master)
+        lost = place.finish(process)
+        ended(lost, 3, "the store has lost the run, which it had acknowledged")
+        assert "it can only be run anew" in lost.err and "SHARDRUN_REDIS_WAIT_REPLICAS" in lost.err, lost
+        for words in ("resume r", "status r", "explain r t0", "report r", "log t0 --run r", "history t0 --run r"):
+            ended(place.call(*words.split(), "--store", store), 3, "it has lost the run, which can only be run anew")
+        shutil.rmtree(place.path / ".shardrun/runs/r")
+        ledger.unlink()
+        process, ledger = begin(place, store)
+        check(place.finish(process), ledger)
+
+
+@case
+def a_run_begins_only_once_as_many_replicas_have_it_as_were_asked_for(place):
+    with servers(place) as all_of_them:
+        master, replica, store = shop(place, all_of_them, PATIENT)
+        cut(place, master, replica)
+        process, ledger = begin(place, store, begun=0, SHARDRUN_REDIS_WAIT_REPLICAS="1", SHARDRUN_REDIS_WAIT_MS="100")
+        place.wait_for(lambda: ask(master, "HGET", "{shard:r}:run", "touched").strip() not in ("", "0"), "a second try")
+        same(ask(master, "HGET", "{shard:r}:run", "epoch").strip(), "0")
+        same(ledger.read_text(), "")
+        ask(replica, "CONFIG", "SET", "masteruser", "")
+        ask(replica, "CONFIG", "SET", "masterauth", "")
+        check(place.finish(process), ledger)
+        same(ask(replica, "EXISTS", "{shard:r}:run").strip(), "1")
 
 
 @case

@@ -172,8 +172,10 @@ def resume_of_what_is_not_there_says_so(place):
     ended(place.call("resume", "r"), 2, "there is no run 'r'")
     place.workflow([task("a", ["true"])])
     ended(place.call("run", "w.json", "--executor", "process", "--run", "r", "-q"), 0)
-    # As if shardrun had been killed between making the run's files and storing the run.
+    # As if the store had lost it; then as if shardrun had been killed between making the run's files and storing the run.
     os.rename(place.run_directory("r"), place.run_directory("s"))
+    ended(place.call("resume", "s"), 3, "it has lost the run")
+    (place.run_directory("s") / "epoch").unlink()
     ended(place.call("resume", "s"), 2, "start it again")
 
 

@@ -213,6 +213,11 @@ int shard__fail_fenced(const char *run, int64_t epoch, int64_t current_epoch, co
 {
     if (epoch == current_epoch)
         return shard__fail(SHARD_EFENCED, "run '%s': epoch %lld was given back", run, (long long)epoch);
+    if (epoch > current_epoch)
+        return shard__fail(SHARD_EFENCED,
+                           "run '%s': epoch %lld is fenced: the store knows none after %lld; it has lost what came "
+                           "later (by a failover, or an older copy that was put back)",
+                           run, (long long)epoch, (long long)current_epoch);
     return shard__fail(SHARD_EFENCED, "run '%s': epoch %lld is fenced, epoch %lld of '%s' is the current one", run,
                        (long long)epoch, (long long)current_epoch, owner);
 }

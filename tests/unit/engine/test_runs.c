@@ -472,6 +472,59 @@ START_TEST(a_disk_that_stays_full_suspends_the_run_which_can_be_resumed)
 }
 END_TEST
 
+static enum world_call lost_at;
+
+static void plan_lost(struct world *w, enum world_call call, struct world_fate *fate)
+{
+    (void)w;
+    if (call == lost_at) {
+        fate->code = SHARD_ENOENT;
+        fate->is_undone = 1;
+    }
+}
+
+START_TEST(a_run_that_the_store_has_lost_is_not_called_one_that_never_was)
+{
+    static const enum world_call calls[] = {WORLD_ACQUIRE, WORLD_RENEW, WORLD_COMMIT, WORLD_LOAD};
+    lost_at = calls[_i];
+    world_add_host(&world, "a", 1000, 0, 1, 0);
+    task((struct shard_task_spec){0});
+    world.plan = plan_long;
+    world_start(&world);
+    if (lost_at == WORLD_LOAD) {
+        int run = submit(0);
+        world_pass(&world, 1);
+        world_crash(&world);
+        world_start(&world);
+        world.plan_store = plan_lost;
+        world_resume(&world, run);
+    } else {
+        world.plan_store = plan_lost;
+        submit(0);
+    }
+    ck_assert_int_eq(world_finish(&world, 0), SHARD_RUN_SUSPENDED);
+    ck_assert_int_eq(world.runs[0].end.code, SHARD_ENOENT);
+    ck_assert_ptr_nonnull(strstr(world.runs[0].end_message, "the store has lost the run"));
+    ck_assert_int_eq(world.calls[lost_at], 1);
+}
+END_TEST
+
+START_TEST(a_run_that_never_was_is_not_called_lost)
+{
+    struct shard_run_spec spec = {.struct_size = sizeof(spec), .name = "run"};
+    struct shard_event event = {.struct_size = sizeof(event)};
+    shard_builder_free(builder);
+    world.max_pull = -1;
+    world_start(&world);
+    ck_assert_int_ge(shard_engine_resume(world.engine, &spec), 0);
+    world_pass(&world, 1);
+    ck_assert_int_eq(shard_engine_next_event(world.engine, &event), 1);
+    ck_assert_int_eq(event.kind, SHARD_EVENT_RUN_ENDED);
+    ck_assert_int_eq(event.code, SHARD_ENOENT);
+    ck_assert_str_eq(event.message, "no run 'run' in the store");
+}
+END_TEST
+
 static void plan_no_renewals(struct world *w, enum world_call call, struct world_fate *fate)
 {
     (void)w;
@@ -784,6 +837,8 @@ int main(void)
     tcase_add_test(tcase, a_run_that_is_resumed_is_active_in_the_store_before_anything_ends);
     tcase_add_test(tcase, a_full_disk_is_waited_for_and_the_same_operation_sent_again);
     tcase_add_test(tcase, a_disk_that_stays_full_suspends_the_run_which_can_be_resumed);
+    tcase_add_loop_test(tcase, a_run_that_the_store_has_lost_is_not_called_one_that_never_was, 0, 4);
+    tcase_add_test(tcase, a_run_that_never_was_is_not_called_lost);
     tcase_add_test(tcase, a_run_is_let_go_of_before_its_lease_ends);
     tcase_add_test(tcase, what_was_answered_in_time_but_seen_after_the_lease_starts_nothing);
     tcase_add_test(tcase, a_clock_that_jumps_ahead_costs_the_lease_and_nothing_else);
