@@ -31,6 +31,16 @@ double bench_thread_ns(void)
     return clock_ns(CLOCK_THREAD_CPUTIME_ID);
 }
 
+uint64_t bench_ticks(void)
+{
+#if defined(__x86_64__)
+    __builtin_ia32_lfence();
+    return __builtin_ia32_rdtsc();
+#else
+    return (uint64_t)bench_wall_ns();
+#endif
+}
+
 double bench_uniform(unsigned long long *state)
 {
     *state = *state * 6364136223846793005ull + 1442695040888963407ull;

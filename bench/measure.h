@@ -5,6 +5,7 @@
 /* What the programs of bench/ share: clocks, medians, and the two forms in which a figure is told. */
 
 #include <math.h>
+#include <stdint.h>
 
 /* CPU time of the process, and wall clock, in nanoseconds. */
 double bench_cpu_ns(void);
@@ -12,6 +13,9 @@ double bench_wall_ns(void);
 
 /* CPU time of the calling thread. */
 double bench_thread_ns(void);
+
+/* A counter that is quick to read, of a unit of its own: for shares of time. What was begun before has ended. */
+uint64_t bench_ticks(void);
 
 /* The next of a sequence of numbers from 0 to below 1. */
 double bench_uniform(unsigned long long *state);

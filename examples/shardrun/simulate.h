@@ -63,11 +63,13 @@ struct simulate_policy {
     struct shard_predictor_handle predictor; /* of its own: the forest's */
     shard_champion *champion;                /* with a model of its own */
     struct learning *learning;               /* NULL: nobody learns from it */
-    double cpu_ns;
-    double reading_ns; /* what asking the clock takes */
-    unsigned long calls;
+    double cpu_ns;                           /* that the policy took, once it was timed */
+    uint64_t calls, ticks, empty_ticks, all_ticks;
 };
 int simulate_policy_make(const struct simulate *simulate, const char *name, struct simulate_policy *ret_policy);
+/* Before a simulation, and after it: then cpu_ns is what the policy took of it. */
+void simulate_policy_timing(struct simulate_policy *policy);
+void simulate_policy_timed(struct simulate_policy *policy);
 void simulate_policy_end(struct simulate_policy *policy);
 
 /* ---- simulate_jobs.c ---- */

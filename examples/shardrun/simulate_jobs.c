@@ -56,8 +56,10 @@ static void simulate_line(const struct simulate *simulate, int line, struct simu
                                       .oracle = policy.oracle,
                                       .engine = &policy.engine,
                                       .on_event = simulate->verbose ? show_event : NULL};
+    simulate_policy_timing(&policy);
     ret_line->status =
         shard_simulate(simulate->context, simulate->workflows[workflow].workflow, &config, &ret_line->result);
+    simulate_policy_timed(&policy);
     if (ret_line->status < 0) {
         struct shard_error error = {.struct_size = sizeof error};
         shard_error_copy(&error);
