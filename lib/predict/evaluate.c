@@ -283,7 +283,7 @@ static void block(const shard_forest *forest, const float *rows, int64_t stride,
 {
     enum { FEW = 40 };
 #if SHARD__HAS_AVX2
-    if (forest->fold.column_count > 0 && count >= FEW) {
+    if (forest->fold.nodes != NULL && count >= FEW) {
         fold_block(forest, rows, stride, count, (uint8_t *)room, margins);
         return;
     }

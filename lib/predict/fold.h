@@ -13,7 +13,7 @@
 /* Bytes that shard__fold_rows() needs as `room`: the rows' columns and what nodes chose. */
 static inline size_t shard__fold_bytes(const shard_forest *forest)
 {
-    return (size_t)(2 * forest->fold.column_count + 2 * forest->max_leaves) * SHARD__FOLD_ROWS;
+    return (size_t)(2 * forest->rank_column_count + 2 * forest->max_leaves) * SHARD__FOLD_ROWS;
 }
 
 #if defined(__x86_64__) && defined(__GNUC__)

@@ -21,7 +21,7 @@ WITH_AVX2 static inline int reached(__m256 value, const float *thresholds)
 }
 
 /* A column's two lanes: of each row how many thresholds it reaches, less 128, since bytes are compared with sign. */
-WITH_AVX2 static void rank(const struct shard__fold_column *column, const float *rows, int64_t stride, int count,
+WITH_AVX2 static void rank(const struct shard__rank_column *column, const float *rows, int64_t stride, int count,
                            uint8_t *lanes)
 {
     uint8_t ranks[ROWS], missing[ROWS];
@@ -62,9 +62,9 @@ WITH_AVX2 void shard__fold_rows(const shard_forest *forest, const float *rows, i
     const struct shard__fold *fold = &forest->fold;
     const struct shard__fold_node *nodes = fold->nodes;
     const float *leaves[TOGETHER], *next = fold->leaves;
-    uint8_t *lanes = room, *choices = room + (size_t)fold->column_count * 2 * ROWS, exits[TOGETHER][ROWS];
-    for (int32_t i = 0; i < fold->column_count; i++)
-        rank(&fold->columns[i], rows, stride, count, lanes + (size_t)i * 2 * ROWS);
+    uint8_t *lanes = room, *choices = room + (size_t)forest->rank_column_count * 2 * ROWS, exits[TOGETHER][ROWS];
+    for (int32_t i = 0; i < forest->rank_column_count; i++)
+        rank(&forest->rank_columns[i], rows, stride, count, lanes + (size_t)i * 2 * ROWS);
     for (int32_t i = 0; i < forest->max_leaves; i++)
         memset(choices + (size_t)i * ROWS, i, ROWS);
     for (int32_t tree = 0; tree < forest->tree_count; tree += TOGETHER) {

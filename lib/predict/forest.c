@@ -32,7 +32,8 @@ void shard_forest_free(shard_forest *forest)
     shard__release(context, masks->nodes, masks->node_count * sizeof(struct shard__mask_node));
     shard__release(context, masks->begins, (2 * (size_t)forest->feature_count + 1) * sizeof(size_t));
     shard__release(context, masks->leaves, (size_t)forest->tree_count * SHARD__MASK_LEAVES * sizeof(float));
-    shard__release(context, fold->columns, (size_t)fold->column_count * sizeof(struct shard__fold_column));
+    shard__release(context, forest->rank_columns,
+                   (size_t)forest->rank_column_count * sizeof(struct shard__rank_column));
     shard__release(context, fold->nodes, fold->leaf_count * sizeof(struct shard__fold_node));
     shard__release(context, fold->leaves, fold->leaf_count * sizeof(float));
     shard__release(context, forest, sizeof(*forest));
@@ -44,7 +45,7 @@ static size_t memory_of(const shard_forest *forest)
                    forest->cover_capacity * sizeof(float) + forest->tree_capacity * sizeof(struct shard__tree) +
                    forest->group_count * sizeof(struct shard__group) +
                    forest->walk_count * (sizeof(uint64_t) + sizeof(float)) +
-                   (size_t)forest->fold.column_count * sizeof(struct shard__fold_column) +
+                   (size_t)forest->rank_column_count * sizeof(struct shard__rank_column) +
                    forest->fold.leaf_count * (sizeof(struct shard__fold_node) + sizeof(float));
     if (forest->masks.nodes != NULL)
         bytes += forest->masks.node_count * sizeof(struct shard__mask_node) +

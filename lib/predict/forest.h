@@ -88,17 +88,20 @@ struct shard__masks {
 };
 
 /*
- * Fold layout (fold.h), for many rows: compares are of bytes. A column has up to 255 thresholds of one feature, sorted,
- * and a row's value becomes the number of those that it reaches; a feature with more has more columns. Again there are
- * two lanes, for what is missing is below all thresholds or above. A tree's inner nodes come with the lowest first.
+ * Ranks make compares those of bytes. A column has up to 255 thresholds of one feature, sorted, and a row's value
+ * becomes the number of those that it reaches; a feature with more has more columns. Again there are two lanes, for
+ * what is missing is below all thresholds or above.
  */
-enum { SHARD__FOLD_ROWS = 64, SHARD__FOLD_THRESHOLDS = 255 };
+enum { SHARD__RANK_THRESHOLDS = 255 };
 
-struct shard__fold_column {
+struct shard__rank_column {
     int32_t feature;
     float pivots[16];                             /* every sixteenth threshold: 15, 31 ... */
-    float thresholds[SHARD__FOLD_THRESHOLDS + 1]; /* NaN behind the last */
+    float thresholds[SHARD__RANK_THRESHOLDS + 1]; /* NaN behind the last */
 };
+
+/* Fold layout (fold.h), for many rows: the inner nodes of a tree, the lowest first. */
+enum { SHARD__FOLD_ROWS = 64, SHARD__FOLD_LEAVES = 256 /* a leaf's number is a byte */ };
 
 /* A row goes left where above > lane. Places are in bytes, of 64 rows each. */
 struct shard__fold_node {
@@ -109,10 +112,8 @@ struct shard__fold_node {
 };
 
 struct shard__fold {
-    struct shard__fold_column *columns;
-    int32_t column_count; /* 0: there is no such layout */
-    struct shard__fold_node *nodes;
-    float *leaves; /* as the nodes number them */
+    struct shard__fold_node *nodes; /* NULL: there is no such layout */
+    float *leaves;                  /* as the nodes number them */
     size_t leaf_count;
 };
 
@@ -150,6 +151,8 @@ struct shard_forest {
     float *walk_leaves; /* HEAP: from the leftmost leaf of the group's first tree on; LINK: of each node */
     size_t walk_count;
 
+    struct shard__rank_column *rank_columns;
+    int32_t rank_column_count;
     struct shard__fold fold;
 
     struct shard__masks masks; /* nodes NULL: a tree has too many leaves */
@@ -178,7 +181,6 @@ int shard__splits_sort(const shard_forest *forest, struct shard__splits *ret_spl
 /* Makes the fast layouts. 0 or SHARD_ENOMEM. */
 int shard__forest_build_walk(shard_forest *forest);
 int shard__forest_build_masks(shard_forest *forest, const struct shard__splits *splits);
-int shard__forest_build_fold(shard_forest *forest, const struct shard__splits *splits);
 
 int64_t shard__block_rows(const shard_forest_block *block);
 

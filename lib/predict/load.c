@@ -9,6 +9,7 @@
 #include "base/error.h"
 #include "base/file.h"
 #include "forest.h"
+#include "ranks.h"
 
 enum { MAX_MODEL_BYTES = 1 << 30 };
 
@@ -47,16 +48,31 @@ static int machine_has_avx2(void)
 #endif
 }
 
+/* What compares bytes. */
+static int build_ranked(shard_forest *forest, const struct shard__splits *splits)
+{
+    struct shard__ranks ranks;
+    if (splits->count == 0 || forest->max_leaves > SHARD__FOLD_LEAVES)
+        return 0;
+    int status = shard__ranks_make(forest, splits, &ranks);
+    if (status == 0)
+        status = shard__forest_build_fold(forest, &ranks);
+    if (status == 0 && forest->fold.nodes != NULL)
+        status = shard__forest_build_ranks(forest, splits, &ranks);
+    shard__ranks_free(&ranks);
+    return status;
+}
+
 /* What wants sorted splits. */
-static int build_sorted(shard_forest *forest, int with_fold)
+static int build_sorted(shard_forest *forest, int with_ranks)
 {
     struct shard__splits splits;
     int status = shard__splits_sort(forest, &splits);
     if (status < 0)
         return status;
     status = shard__forest_build_masks(forest, &splits);
-    if (status == 0 && with_fold)
-        status = shard__forest_build_fold(forest, &splits);
+    if (status == 0 && with_ranks)
+        status = build_ranked(forest, &splits);
     shard__release(forest->context, splits.items, splits.bytes);
     return status;
 }

@@ -139,9 +139,9 @@ static void check_folded(const shard_forest *forest, int several)
 {
 #if defined(__x86_64__)
     if (__builtin_cpu_supports("avx2") && __builtin_cpu_supports("popcnt"))
-        ck_assert_int_gt(forest->fold.column_count, several ? forest->feature_count : 0);
+        ck_assert_int_gt(forest->rank_column_count, several ? forest->feature_count : 0);
 #else
-    ck_assert_int_eq(forest->fold.column_count, 0);
+    ck_assert_int_eq(forest->rank_column_count, 0);
     (void)several;
 #endif
 }
@@ -164,7 +164,7 @@ START_TEST(batches_have_the_same_bits_on_every_path)
         load_spec(&specs[i], SHARD_FOREST_PATH_BEST, &best);
         if (specs[i].trees > 1)
             check_folded(best, specs[i].features == 1);
-        ck_assert_int_eq(portable->fold.column_count, 0);
+        ck_assert_int_eq(portable->rank_column_count, 0);
         draw_rows(i, rows, ROWS * WIDTH);
         for (size_t k = 0; k < sizeof(counts) / sizeof(counts[0]); k++) {
             struct shard_matrix given = {rows, counts[k], WIDTH};
