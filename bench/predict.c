@@ -45,6 +45,7 @@ struct bench {
     const struct model *model;
     shard_context *context;
     shard_forest *best;
+    shard_forest *avx2;
     shard_forest *portable;
     BoosterHandle booster;
     DMatrixHandle proxy;
@@ -124,11 +125,13 @@ static void train(struct bench *bench)
 
 static void set_up(struct bench *bench, const char *directory)
 {
+    struct shard_forest_options avx2 = {.struct_size = sizeof(avx2), .path = SHARD_FOREST_PATH_AVX2};
     struct shard_forest_options portable = {.struct_size = sizeof(portable), .path = SHARD_FOREST_PATH_PORTABLE};
     snprintf(bench->json, sizeof(bench->json), "%s/model.json", directory);
     snprintf(bench->ubjson, sizeof(bench->ubjson), "%s/model.ubj", directory);
     train(bench);
     check(shard_forest_load_file(bench->context, bench->json, NULL, &bench->best));
+    check(shard_forest_load_file(bench->context, bench->json, &avx2, &bench->avx2));
     check(shard_forest_load_file(bench->context, bench->json, &portable, &bench->portable));
     check_peer(XGBoosterCreate(NULL, 0, &bench->booster));
     check_peer(XGBoosterSetParam(bench->booster, "nthread", "1"));
@@ -141,6 +144,7 @@ static void tear_down(struct bench *bench)
     check_peer(XGDMatrixFree(bench->proxy));
     check_peer(XGBoosterFree(bench->booster));
     shard_forest_free(bench->best);
+    shard_forest_free(bench->avx2);
     shard_forest_free(bench->portable);
     unlink(bench->json);
     unlink(bench->ubjson);
@@ -209,10 +213,20 @@ static const float *next_row(struct bench *bench)
     return bench->rows + (size_t)bench->next * COLUMNS;
 }
 
-static void our_row(struct bench *bench)
+static void row(struct bench *bench, const shard_forest *forest)
 {
     struct shard_matrix row = {next_row(bench), 1, 0};
-    check(shard_forest_margins(bench->best, &row, NULL, bench->ours));
+    check(shard_forest_margins(forest, &row, NULL, bench->ours));
+}
+
+static void our_row(struct bench *bench)
+{
+    row(bench, bench->best);
+}
+
+static void our_portable_row(struct bench *bench)
+{
+    row(bench, bench->portable);
 }
 
 static void peer_row(struct bench *bench)
@@ -225,16 +239,25 @@ static void peer_row_dmatrix(struct bench *bench)
     (void)peer_dmatrix(bench, next_row(bench), 1);
 }
 
-static void our_batch(struct bench *bench)
+static void batch(struct bench *bench, const shard_forest *forest)
 {
     struct shard_matrix rows = {bench->rows, ROWS, 0};
-    check(shard_forest_margins(bench->best, &rows, NULL, bench->ours));
+    check(shard_forest_margins(forest, &rows, NULL, bench->ours));
+}
+
+static void our_batch(struct bench *bench)
+{
+    batch(bench, bench->best);
+}
+
+static void our_avx2_batch(struct bench *bench)
+{
+    batch(bench, bench->avx2);
 }
 
 static void our_portable_batch(struct bench *bench)
 {
-    struct shard_matrix rows = {bench->rows, ROWS, 0};
-    check(shard_forest_margins(bench->portable, &rows, NULL, bench->ours));
+    batch(bench, bench->portable);
 }
 
 static void peer_batch(struct bench *bench)
@@ -377,6 +400,8 @@ static void check_identity(struct bench *bench)
     memcpy(bench->theirs, peer_dense(bench, bench->rows, ROWS), ROWS * sizeof(float));
     our_batch(bench);
     compare("batch", bench->ours, bench->theirs, ROWS);
+    our_avx2_batch(bench);
+    compare("AVX2 batch", bench->ours, bench->theirs, ROWS);
     our_portable_batch(bench);
     compare("portable batch", bench->ours, bench->theirs, ROWS);
     for (int i = 0; i < ROWS; i++) {
@@ -430,8 +455,10 @@ static void measure_model(struct bench *bench, const char *directory)
     set_up(bench, directory);
     check_identity(bench);
     measure(bench, "one row", "us/row", 1e6, our_row, 1, peer_row, 1);
+    measure(bench, "one row portable", "us/row", 1e6, our_portable_row, 1, peer_row, 1);
     measure(bench, "one row, DMatrix", "us/row", 1e6, our_row, 1, peer_row_dmatrix, 1);
     measure(bench, "batch of 1000", "us/row", 1e6, our_batch, ROWS, peer_batch, ROWS);
+    measure(bench, "batch of 1000 AVX2", "us/row", 1e6, our_avx2_batch, ROWS, peer_batch, ROWS);
     measure(bench, "batch of 1000 portable", "us/row", 1e6, our_portable_batch, ROWS, peer_batch, ROWS);
     measure(bench, "batch of 1000, DMatrix", "us/row", 1e6, our_batch, ROWS, peer_batch_dmatrix, ROWS);
     measure_pairs(bench);

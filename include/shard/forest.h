@@ -43,7 +43,8 @@ enum shard_checksum_rule {
 enum shard_forest_path {
     SHARD_FOREST_PATH_BEST = 0,     /* what is fastest on this machine */
     SHARD_FOREST_PATH_PORTABLE = 1, /* what every processor of the kind can do */
-    SHARD_FOREST_PATH_PLAIN = 2     /* one node after the other, for comparison */
+    SHARD_FOREST_PATH_PLAIN = 2,    /* one node after the other, for comparison */
+    SHARD_FOREST_PATH_AVX2 = 3      /* the fastest without AVX-512, which slows some processors down */
 };
 
 /** How to load a model. All zero is the default. */

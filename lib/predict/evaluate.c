@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Rows to margins through the walk layout, or, many of them, by folds. A walk down a tree waits for memory at each
- * step, so many go on at a time: sixteen trees for one row, or eight rows for one tree. The sum of a row is taken in
- * the order of the trees, in float32, as XGBoost does; so all ways give its bits.
+ * Rows to margins: by jumps where the processor can, or through the walk layout, or, many rows, by folds. A walk down a
+ * tree waits for memory at each step, so many go on at a time: sixteen trees for one row, or eight rows for one tree.
+ * The sum of a row is taken in the order of the trees, in float32, as XGBoost does; so all ways give its bits.
  */
 
 #include "evaluate.h"
@@ -11,6 +11,7 @@
 
 #include "base/error.h"
 #include "fold.h"
+#include "jump.h"
 
 /* Written out, so that positions stay in registers as far as there are any. */
 #define FOUR(do_one) do_one(0) do_one(1) do_one(2) do_one(3)
@@ -301,6 +302,12 @@ int shard__margins(const shard_forest *forest, const struct shard_matrix *rows, 
         plain_margins(forest, rows, stride, margins);
         return 0;
     }
+#if SHARD__HAS_VBMI
+    if (forest->jumps.nodes != NULL) {
+        shard__jump_rows(forest, rows, stride, margins);
+        return 0;
+    }
+#endif
     if (step > 1 && folds > needed)
         needed = folds;
     if (needed > ON_STACK && (room = shard__realloc(forest->context, NULL, 0, needed)) == NULL)

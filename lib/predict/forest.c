@@ -34,6 +34,7 @@ void shard_forest_free(shard_forest *forest)
     shard__release(context, masks->leaves, (size_t)forest->tree_count * SHARD__MASK_LEAVES * sizeof(float));
     shard__release(context, forest->rank_columns,
                    (size_t)forest->rank_column_count * sizeof(struct shard__rank_column));
+    shard__release(context, forest->jumps.room, forest->jumps.bytes);
     shard__release(context, fold->nodes, fold->leaf_count * sizeof(struct shard__fold_node));
     shard__release(context, fold->leaves, fold->leaf_count * sizeof(float));
     shard__release(context, forest, sizeof(*forest));
@@ -45,7 +46,7 @@ static size_t memory_of(const shard_forest *forest)
                    forest->cover_capacity * sizeof(float) + forest->tree_capacity * sizeof(struct shard__tree) +
                    forest->group_count * sizeof(struct shard__group) +
                    forest->walk_count * (sizeof(uint64_t) + sizeof(float)) +
-                   (size_t)forest->rank_column_count * sizeof(struct shard__rank_column) +
+                   (size_t)forest->rank_column_count * sizeof(struct shard__rank_column) + forest->jumps.bytes +
                    forest->fold.leaf_count * (sizeof(struct shard__fold_node) + sizeof(float));
     if (forest->masks.nodes != NULL)
         bytes += forest->masks.node_count * sizeof(struct shard__mask_node) +

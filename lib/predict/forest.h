@@ -100,6 +100,33 @@ struct shard__rank_column {
     float thresholds[SHARD__RANK_THRESHOLDS + 1]; /* NaN behind the last */
 };
 
+/*
+ * Jump layout (jump.h): the inner nodes of a tree side by side, its root first. A child is an inner node's number, or
+ * 64 more than a leaf's. Trees of up to six levels are padded to one shape, so that there is less to read; else each
+ * has its own.
+ */
+enum { SHARD__JUMP_NODES = 64, SHARD__JUMP_COLUMNS = 64, SHARD__JUMP_PADDED_DEPTH = 6 };
+
+struct shard__jump_vector {
+    uint8_t of[SHARD__JUMP_NODES];
+};
+
+/* What nodes compare, a row going left where above > its rank in the lane: the column, or 64 more if what is missing
+ * goes right. And where they lead. */
+enum { SHARD__JUMP_LANE, SHARD__JUMP_ABOVE };
+enum { SHARD__JUMP_LEFT, SHARD__JUMP_RIGHT };
+
+struct shard__jumps {
+    struct shard__jump_vector *nodes;  /* of the first tree; NULL: there is no such layout */
+    struct shard__jump_vector *shapes; /* of the first tree */
+    float *leaves;                     /* SHARD__JUMP_NODES of each tree */
+    int node_step;                     /* vectors from one tree to the next */
+    int shape_step;
+    int doublings; /* of jumps, until the deepest leaf is reached */
+    void *room;    /* where all of it is */
+    size_t bytes;
+};
+
 /* Fold layout (fold.h), for many rows: the inner nodes of a tree, the lowest first. */
 enum { SHARD__FOLD_ROWS = 64, SHARD__FOLD_LEAVES = 256 /* a leaf's number is a byte */ };
 
@@ -154,6 +181,7 @@ struct shard_forest {
     struct shard__rank_column *rank_columns;
     int32_t rank_column_count;
     struct shard__fold fold;
+    struct shard__jumps jumps;
 
     struct shard__masks masks; /* nodes NULL: a tree has too many leaves */
     int lead_high;             /* the leftmost leaf is the highest bit (AVX-512), else the lowest */

@@ -21,7 +21,7 @@ static int take_options(const struct shard_forest_options *options, struct shard
     int status = shard__take_struct(ret_options, sizeof(*ret_options), options, "forest options");
     if (status == 0 && ((int)ret_options->checksum < 0 || ret_options->checksum > SHARD_CHECKSUM_IGNORED))
         status = shard__fail(SHARD_EINVAL, "forest options: unknown checksum rule %d", (int)ret_options->checksum);
-    if (status == 0 && ((int)ret_options->path < 0 || ret_options->path > SHARD_FOREST_PATH_PLAIN))
+    if (status == 0 && ((int)ret_options->path < 0 || ret_options->path > SHARD_FOREST_PATH_AVX2))
         status = shard__fail(SHARD_EINVAL, "forest options: unknown path %d", (int)ret_options->path);
     if (status == 0 && ret_options->rounds < -1)
         status = shard__fail(SHARD_EINVAL, "forest options: %d rounds", ret_options->rounds);
@@ -48,31 +48,42 @@ static int machine_has_avx2(void)
 #endif
 }
 
-/* What compares bytes. */
-static int build_ranked(shard_forest *forest, const struct shard__splits *splits)
+static int machine_has_vbmi(void)
+{
+#if defined(__x86_64__)
+    return machine_has_avx512() && __builtin_cpu_supports("avx512vbmi") && __builtin_cpu_supports("popcnt");
+#else
+    return 0;
+#endif
+}
+
+/* What compares bytes: jumps, or else the fold. */
+static int build_ranked(shard_forest *forest, const struct shard__splits *splits, enum shard_forest_path path)
 {
     struct shard__ranks ranks;
     if (splits->count == 0 || forest->max_leaves > SHARD__FOLD_LEAVES)
         return 0;
     int status = shard__ranks_make(forest, splits, &ranks);
-    if (status == 0)
+    if (status == 0 && path == SHARD_FOREST_PATH_BEST && machine_has_vbmi())
+        status = shard__forest_build_jumps(forest, &ranks);
+    if (status == 0 && forest->jumps.nodes == NULL)
         status = shard__forest_build_fold(forest, &ranks);
-    if (status == 0 && forest->fold.nodes != NULL)
+    if (status == 0 && (forest->jumps.nodes != NULL || forest->fold.nodes != NULL))
         status = shard__forest_build_ranks(forest, splits, &ranks);
     shard__ranks_free(&ranks);
     return status;
 }
 
 /* What wants sorted splits. */
-static int build_sorted(shard_forest *forest, int with_ranks)
+static int build_sorted(shard_forest *forest, enum shard_forest_path path)
 {
     struct shard__splits splits;
     int status = shard__splits_sort(forest, &splits);
     if (status < 0)
         return status;
     status = shard__forest_build_masks(forest, &splits);
-    if (status == 0 && with_ranks)
-        status = build_ranked(forest, &splits);
+    if (status == 0 && path != SHARD_FOREST_PATH_PORTABLE && machine_has_avx2())
+        status = build_ranked(forest, &splits, path);
     shard__release(forest->context, splits.items, splits.bytes);
     return status;
 }
@@ -85,7 +96,7 @@ static int build(shard_forest *forest, enum shard_forest_path path)
     forest->use_avx512 = path == SHARD_FOREST_PATH_BEST && machine_has_avx512();
     forest->lead_high = forest->use_avx512;
     int status = shard__forest_build_walk(forest);
-    return status < 0 ? status : build_sorted(forest, path == SHARD_FOREST_PATH_BEST && machine_has_avx2());
+    return status < 0 ? status : build_sorted(forest, path);
 }
 
 static int check_digest(shard_forest *forest, const void *bytes, size_t size, const char *wanted, const char *source)

@@ -46,7 +46,8 @@ static inline struct shard__rank shard__rank_of(const struct shard__ranks *ranks
 int shard__forest_build_ranks(shard_forest *forest, const struct shard__splits *splits,
                               const struct shard__ranks *ranks);
 
-/* Makes the fold layout, if it suits the forest. 0 or SHARD_ENOMEM. */
+/* Make the layouts of ranks, if they suit the forest. 0 or SHARD_ENOMEM. */
 int shard__forest_build_fold(shard_forest *forest, const struct shard__ranks *ranks);
+int shard__forest_build_jumps(shard_forest *forest, const struct shard__ranks *ranks);
 
 #endif

@@ -250,13 +250,19 @@ static int add_node(struct drawn *tree, int parent, int depth, double cover)
     return node;
 }
 
+/* Of a comb's two children, which come one after the other, the seed says which is the leaf. */
+static int is_tooth(const struct model_spec *spec, int node)
+{
+    return spec->comb && node > 0 && (node & 1) == (int)(spec->seed >> ((node - 1) / 2 % 64) & 1);
+}
+
 static void draw_tree(const struct model_spec *spec, uint64_t *state, struct drawn *tree)
 {
     add_node(tree, -1, 0, 1024 + (double)(draw(state) % 1024));
     for (int node = 0; node < tree->count; node++) {
         uint64_t r = draw(state);
         int full = spec->max_leaves > 0 && tree->leaves >= spec->max_leaves;
-        if (tree->depth[node] >= spec->depth || full || (int)(r % 100) < spec->leaf_percent) {
+        if (tree->depth[node] >= spec->depth || full || is_tooth(spec, node) || (int)(r % 100) < spec->leaf_percent) {
             tree->value[node] = (double)(float)((double)(int64_t)(r >> 12) * 0x1p-52 - 0.5);
             continue;
         }

@@ -24,6 +24,7 @@ struct model_spec {
     int features;
     int leaf_percent;           /* chance of a node to be a leaf before the last level */
     int max_leaves;             /* of a tree; 0: no limit */
+    int comb;                   /* non-zero: of two children one is a leaf, so that trees are deep for their leaves */
     int parallel_trees;         /* 0: 1 */
     int named;                  /* non-zero: features are named f0, f1 ... */
     int deleted;                /* non-zero: each tree ends with two deleted nodes, as pruning leaves them */

@@ -137,14 +137,14 @@ START_TEST(margins_are_xgboosts_on_a_million_rows_of_models_drawn_at_random)
             .objective = objectives[(r >> 40) % 4],
             .base_score = base_scores[(r >> 44) % 4],
         };
-        compare_model(&spec, i % 2 == 0 ? MODEL_JSON : MODEL_UBJSON, (enum shard_forest_path)(i % 3), per_model);
+        compare_model(&spec, i % 2 == 0 ? MODEL_JSON : MODEL_UBJSON, (enum shard_forest_path)(i / 2 % 4), per_model);
     }
 }
 END_TEST
 
 START_TEST(margins_are_xgboosts_for_one_leaf_trees)
 {
-    for (int path = 0; path < 3; path++) {
+    for (int path = 0; path < 4; path++) {
         struct model_spec spec = {.seed = 1, .trees = 17, .depth = 0, .features = 3};
         compare_model(&spec, MODEL_JSON, (enum shard_forest_path)path, 100);
     }
@@ -153,11 +153,25 @@ END_TEST
 
 START_TEST(margins_are_xgboosts_for_trees_of_depth_20)
 {
-    for (int path = 0; path < 3; path++) {
+    for (int path = 0; path < 4; path++) {
         struct model_spec spec = {.seed = 2, .trees = 9, .depth = 20, .features = 28, .leaf_percent = 30};
         compare_model(&spec, MODEL_UBJSON, (enum shard_forest_path)path, 2000);
         spec.max_leaves = 64;
         compare_model(&spec, MODEL_UBJSON, (enum shard_forest_path)path, 2000);
+    }
+}
+END_TEST
+
+START_TEST(margins_are_xgboosts_for_trees_of_few_leaves)
+{
+    for (int path = 0; path < 4; path++) {
+        struct model_spec spec = {.trees = 150, .features = 4, .leaf_percent = 5, .max_leaves = 64};
+        for (spec.depth = 4; spec.depth <= 16; spec.depth++) {
+            spec.seed = (uint64_t)spec.depth;
+            compare_model(&spec, MODEL_JSON, (enum shard_forest_path)path, 300);
+        }
+        struct model_spec comb = {.seed = 0x5a1, .trees = 60, .features = 12, .depth = 63, .comb = 1};
+        compare_model(&comb, MODEL_UBJSON, (enum shard_forest_path)path, 300);
     }
 }
 END_TEST
@@ -244,6 +258,7 @@ int main(void)
     tcase_add_test(cases, margins_are_xgboosts_on_a_million_rows_of_models_drawn_at_random);
     tcase_add_test(cases, margins_are_xgboosts_for_one_leaf_trees);
     tcase_add_test(cases, margins_are_xgboosts_for_trees_of_depth_20);
+    tcase_add_test(cases, margins_are_xgboosts_for_trees_of_few_leaves);
     tcase_add_test(cases, margins_are_xgboosts_for_5000_trees);
     tcase_add_test(cases, margins_are_xgboosts_for_a_thousand_features);
     tcase_add_test(cases, margins_are_xgboosts_when_all_is_missing);

@@ -134,14 +134,19 @@ static void load_spec(const struct model_spec *spec, enum shard_forest_path path
     free_bytes(&bytes);
 }
 
-/* Whether batches are folded on this machine, and through more than one column of a feature if `several`. */
-static void check_folded(const shard_forest *forest, int several)
+/* How rows are evaluated here, and whether there is more than one column of a feature if `several`. */
+static void check_layouts(const shard_forest *best, const shard_forest *avx2, int several)
 {
+    ck_assert_ptr_null(avx2->jumps.nodes);
 #if defined(__x86_64__)
-    if (__builtin_cpu_supports("avx2") && __builtin_cpu_supports("popcnt"))
-        ck_assert_int_gt(forest->rank_column_count, several ? forest->feature_count : 0);
+    if (__builtin_cpu_supports("avx2") && __builtin_cpu_supports("popcnt")) {
+        ck_assert_ptr_nonnull(avx2->fold.nodes);
+        ck_assert_int_gt(avx2->rank_column_count, several ? avx2->feature_count : 0);
+    }
+    if (__builtin_cpu_supports("avx512vbmi"))
+        ck_assert_int_eq(best->jumps.nodes != NULL, best->max_leaves <= SHARD__JUMP_NODES);
 #else
-    ck_assert_int_eq(forest->rank_column_count, 0);
+    ck_assert_int_eq(best->rank_column_count, 0);
     (void)several;
 #endif
 }
@@ -151,19 +156,23 @@ START_TEST(batches_have_the_same_bits_on_every_path)
     enum { ROWS = 64 + 64 + 45 + 20, WIDTH = 5 };
     static const struct model_spec specs[] = {
         {.seed = 1, .trees = 1, .depth = 9, .features = 1, .max_leaves = 64},
-        {.seed = 2, .trees = 90, .depth = 20, .features = 5, .max_leaves = 64, .leaf_percent = 20, .deleted = 1},
+        {.seed = 2, .trees = 90, .depth = 20, .features = 5, .max_leaves = 64, .leaf_percent = 10, .deleted = 1},
         {.seed = 3, .trees = 41, .depth = 20, .features = 4, .max_leaves = 64},
         {.seed = 4, .trees = 300, .depth = 20, .features = 1, .max_leaves = 200, .leaf_percent = 30},
+        {.seed = 5, .trees = 150, .depth = 5, .features = 5, .leaf_percent = 10},
+        {.seed = 6, .trees = 150, .depth = 20, .features = 1, .max_leaves = 64, .leaf_percent = 5},
+        {.seed = 7, .trees = 50, .depth = 63, .features = 3, .comb = 1},
     };
     static const int64_t counts[] = {ROWS, 64 + 64 + 45, 64, 40, 39, 8, 7};
     float rows[ROWS * WIDTH], expected[ROWS], margins[ROWS];
     for (size_t i = 0; i < sizeof(specs) / sizeof(specs[0]); i++) {
-        shard_forest *plain, *portable, *best;
+        shard_forest *plain, *portable, *avx2, *best;
         load_spec(&specs[i], SHARD_FOREST_PATH_PLAIN, &plain);
         load_spec(&specs[i], SHARD_FOREST_PATH_PORTABLE, &portable);
+        load_spec(&specs[i], SHARD_FOREST_PATH_AVX2, &avx2);
         load_spec(&specs[i], SHARD_FOREST_PATH_BEST, &best);
         if (specs[i].trees > 1)
-            check_folded(best, specs[i].features == 1);
+            check_layouts(best, avx2, specs[i].features == 1);
         ck_assert_int_eq(portable->rank_column_count, 0);
         draw_rows(i, rows, ROWS * WIDTH);
         for (size_t k = 0; k < sizeof(counts) / sizeof(counts[0]); k++) {
@@ -172,11 +181,14 @@ START_TEST(batches_have_the_same_bits_on_every_path)
             ck_assert_int_eq(shard_forest_margins(plain, &given, NULL, expected), 0);
             ck_assert_int_eq(shard_forest_margins(portable, &given, NULL, margins), 0);
             ck_assert_mem_eq(margins, expected, bytes);
+            ck_assert_int_eq(shard_forest_margins(avx2, &given, NULL, margins), 0);
+            ck_assert_mem_eq(margins, expected, bytes);
             ck_assert_int_eq(shard_forest_margins(best, &given, NULL, margins), 0);
             ck_assert_mem_eq(margins, expected, bytes);
         }
         shard_forest_free(plain);
         shard_forest_free(portable);
+        shard_forest_free(avx2);
         shard_forest_free(best);
     }
 }
