@@ -33,7 +33,7 @@ struct shard__view_tasks {
     int32_t (*origin)(const void *run, int32_t task);
     int32_t (*failures)(const void *run, int32_t task);
     int32_t (*last_host)(const void *run, int32_t task);
-    /* Of the whole task or of a subtask's share of it, on a host of speed 1; NaN: not known. */
+    /* Of the whole task or of a subtask's share of it, on a host of speed 1, above 0; NaN: not known. */
     double (*expected_seconds)(const void *run, int32_t task);
     /* Of the workflow's task that it is or comes from, with what was amended: to the end of the workflow. */
     double (*rank_seconds)(const void *run, int32_t task);

@@ -183,6 +183,9 @@ static int32_t last_host(const void *self, int32_t task)
     return run->tasks[task].host;
 }
 
+/* No attempt takes less: a task that is told to take 0 was rounded, and starting it takes some time as well. */
+static const double least_seconds = 0.1;
+
 static double expected_seconds(const void *self, int32_t task)
 {
     const struct shard__run *run = self;
@@ -191,7 +194,9 @@ static double expected_seconds(const void *self, int32_t task)
     double seconds = amended != NULL ? amended->expected_seconds : (double)run->workflow->expected_seconds[from];
     int64_t begin, end, units = shard__workflow_units(run->workflow, from);
     shard__run_units(run, task, &begin, &end);
-    return units > 1 ? seconds * (double)(end - begin) / (double)units : seconds;
+    if (units > 1)
+        seconds *= (double)(end - begin) / (double)units;
+    return seconds < least_seconds ? least_seconds : seconds;
 }
 
 static double failure_cost_seconds(const void *self, int32_t task)
