@@ -3,12 +3,16 @@
 
 #include "stragglers.h"
 
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
 /* Nothing is said of an attempt that has run for less than this share of what it was expected to take (the paper's
    minute is for tasks of minutes), nor while fewer rates than this are known. */
 static const double settles_after = 0.25;
+/* What takes more than twice what is expected is slow whatever the others do: a few that run at the end of a run, or
+   all of them on bad hosts, would be slow only against themselves. */
+static const double slow_anyway = 0.5;
 enum { FEWEST_RATES = 4, SLOW_QUANTILE_PERCENT = 25 };
 /* Rounds, of a second each, for which an attempt that is on time is left alone at most: it may begin to tell units, and
    its host may turn bad. */
@@ -128,7 +132,7 @@ int shard__stragglers_review(struct shard__stragglers *stragglers, const struct 
     /* "Below a quarter of all": rates that are as expected are never slow, though a quarter of them may be less. */
     if (stragglers->rate_count < FEWEST_RATES)
         return 0;
-    if (progress->rate > (double)stragglers->slow_rate || progress->rate >= 1) {
+    if (progress->rate > fmax((double)stragglers->slow_rate, slow_anyway) || progress->rate >= 1) {
         leave_alone(stragglers, progress->rate, progress->left_seconds, ret_decision);
         return 0;
     }
