@@ -10,6 +10,8 @@
 /* Acting: at most so many of the slots have a second attempt, and the bucket of moves and second attempts fills with
    one for each FILL slots in a second, up to that share of them. */
 static const double copies_share = 0.05, fill_slots = 50;
+/* What an attempt has left against what is left for each slot: so many times as much decides when the run ends. */
+static const double dominates = 3;
 /* One of two attempts is for nothing: so much of the second, in the mean. */
 static const double copy_loss = 0.5;
 /* Given up before the budgets: so surely the task's own, on so many hosts. */
@@ -32,6 +34,15 @@ int shard__adaptive_may_act(struct shard__adaptive *policy, const struct shard_v
         return 0;
     policy->actions -= 1;
     return 1;
+}
+
+/* A divisible attempt that goes on when all others are done is shared with idle slots, though it be on time. */
+static int ends_last(const struct shard__adaptive *policy, const struct shard__running *running,
+                     const struct shard__progress *progress)
+{
+    double busy_seconds = policy->work_seconds / (double)(policy->slots.all > 0 ? policy->slots.all : 1);
+    return running->units_done > 0 && running->units - running->units_done > 1 &&
+           progress->left_seconds > dominates * busy_seconds;
 }
 
 /* The rest of a divisible attempt is shared with idle slots. */
@@ -114,20 +125,21 @@ int shard__adaptive_review(void *self, const shard_view *view, shard_task_id id,
         return 0;
     int64_t most = (int64_t)(copies_share * (double)policy->slots.all);
     int is_slow = shard__stragglers_review(&policy->stragglers, view, id, &progress, most < 1 ? 1 : most, ret_decision);
-    int may_copy = is_slow && policy->slots.free > view->tasks->ready_count(view->run);
-    if ((!is_sick && !may_copy) || shard__stragglers_has_copy(&policy->stragglers, view, id))
+    int is_idle = policy->slots.free > view->tasks->ready_count(view->run), may_copy = is_slow && is_idle;
+    int may_share = may_copy || (is_idle && ends_last(policy, &running, &progress));
+    if ((!is_sick && !may_share) || shard__stragglers_has_copy(&policy->stragglers, view, id))
         return 0;
     shard__adaptive_weigh_task(policy, view, id, &task);
     if (is_sick && wants_move(policy, view, &task, &running, &progress, ret_decision))
         return 0;
-    if (!may_copy)
+    if (!may_share)
         return 0;
     struct shard__offer best, next;
     if (wants_rest_split(policy, view, &task, &running, &progress, ret_decision)) {
         shard__stragglers_copied(&policy->stragglers, view, id);
         return 0;
     }
-    if (!shard__adaptive_best_open(policy, view, &task, running.host, &best, &next) ||
+    if (!may_copy || !shard__adaptive_best_open(policy, view, &task, running.host, &best, &next) ||
         task.urgency * (progress.left_seconds - best.seconds) <=
             (copy_loss * policy->config.waste_weight + policy->config.hysteresis) * best.seconds ||
         !shard__adaptive_may_act(policy, view))
