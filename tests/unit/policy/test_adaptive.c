@@ -227,6 +227,58 @@ START_TEST(hosts_that_short_tasks_refused_are_offered_again_soon)
 }
 END_TEST
 
+/* A predictor that knows the hosts that are sick, and how long things take. */
+static int know(void *self, const struct shard_matrix *rows, int32_t columns, const struct shard_forecasts *ret)
+{
+    (void)self;
+    int64_t stride = rows->stride == 0 ? columns : rows->stride;
+    for (int64_t i = 0; i < rows->rows; i++) {
+        float host = rows->values[i * stride + columns - 1];
+        if (ret->p_fail != NULL)
+            ret->p_fail[i] = host >= (float)sick_from && host < (float)sick_to ? 0.9 : 0.001;
+        if (ret->seconds != NULL)
+            ret->seconds[i] = 10;
+    }
+    return 0;
+}
+
+static const struct shard_predictor knowing = {.struct_size = sizeof(knowing), .name = "knowing", .predict = know};
+
+START_TEST(tasks_that_are_told_to_take_no_time_are_kept_from_sick_hosts)
+{
+    world_init(&world, "adaptive");
+    world.config.predictor.port = &knowing;
+    world.config.features = &numbers;
+    world.plan = plan;
+    sick_from = 2, sick_to = 4, heals_at_s = 0, slow_host = poisoned_task = -1;
+    run = world_begin_bag(&world, 4, 2, 100, (struct shard_task_spec){.zero_seconds_known = 1});
+    finish(SHARD_RUN_DONE);
+    ck_assert_int_le(attempts_on(2, 4), 4);
+    world_free(&world);
+}
+END_TEST
+
+static void plan_units(struct world *w, const struct shard_start *start, struct world_plan *plan)
+{
+    (void)w;
+    (void)start;
+    plan->unit_seconds = 10;
+}
+
+/* Three tasks of 400 s for two slots: the third has both slots once the others are done. */
+START_TEST(what_ends_last_is_shared_with_idle_slots_though_it_is_on_time)
+{
+    world_init(&world, "adaptive");
+    world.plan = plan_units;
+    run = world_begin_bag(&world, 2, 1, 3, (struct shard_task_spec){.expected_seconds = 400, .units = 40});
+    world_pass(&world, 405);
+    int64_t begun_ns = world.now_ns;
+    finish(SHARD_RUN_DONE);
+    ck_assert_int_lt((world.now_ns - begun_ns) / 1000000000, 300);
+    world_free(&world);
+}
+END_TEST
+
 START_TEST(the_same_seed_gives_the_same_decisions)
 {
     int hosts[2][300], counts[2];
@@ -283,6 +335,8 @@ int main(void)
     tcase_add_test(tcase, a_divisible_task_is_split_for_idle_slots_and_left_whole_else);
     tcase_add_test(tcase, a_small_share_of_placements_explores);
     tcase_add_test(tcase, hosts_that_short_tasks_refused_are_offered_again_soon);
+    tcase_add_test(tcase, tasks_that_are_told_to_take_no_time_are_kept_from_sick_hosts);
+    tcase_add_test(tcase, what_ends_last_is_shared_with_idle_slots_though_it_is_on_time);
     tcase_add_test(tcase, the_same_seed_gives_the_same_decisions);
     tcase_add_loop_test(tcase, a_config_out_of_range_is_refused_by_name, 0, 7);
     suite_add_tcase(suite, tcase);

@@ -11,6 +11,7 @@
 #include "policy/health.h"
 #include "policy/pace.h"
 #include "policy/split_plan.h"
+#include "policy/stragglers.h"
 #include "suite.h"
 #include "tracked.h"
 
@@ -377,6 +378,29 @@ START_TEST(a_slow_host_is_told_from_a_kind_that_takes_longer)
 }
 END_TEST
 
+/* ---- stragglers ---- */
+
+/* One attempt at a tenth of its speed, which tells a unit now and then: its rate goes up as often as down. */
+START_TEST(an_attempt_that_runs_alone_is_slow_though_none_is_faster)
+{
+    begin();
+    struct shard__stragglers stragglers = {.context = context};
+    struct shard_view view = {.now_ns = now_ns};
+    int told = 0;
+    for (int second = 100; second < 160; second++) {
+        view.now_ns += 1000000000;
+        struct shard__progress progress = {.ran_seconds = second, .left_seconds = 200};
+        progress.rate = second % 10 == 0 ? 0.11 : 0.1;
+        struct shard_decision decision = {.struct_size = sizeof(decision)};
+        told += shard__stragglers_review(&stragglers, &view, 0, &progress, 1, &decision);
+        second += decision.kind == SHARD_DECIDE_WAIT ? (int)decision.wait_seconds - 1 : 0;
+    }
+    ck_assert_int_ge(told, 50);
+    shard__stragglers_free(&stragglers);
+    end();
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("parts");
@@ -399,6 +423,7 @@ int main(void)
     tcase_add_test(tcase, a_plan_of_rubbish_leaves_the_task_whole);
     tcase_add_test(tcase, overhead_is_learned_from_what_parts_take);
     tcase_add_test(tcase, a_slow_host_is_told_from_a_kind_that_takes_longer);
+    tcase_add_test(tcase, an_attempt_that_runs_alone_is_slow_though_none_is_faster);
     suite_add_tcase(suite, tcase);
     return suite_run(suite);
 }
