@@ -267,13 +267,18 @@ static void plain_margins(const shard_forest *forest, const struct shard_matrix 
             margins[i] += shard__walk(forest->nodes + forest->trees[tree].first, rows->values + i * stride);
 }
 
-#if SHARD__HAS_AVX2
+#if SHARD__HAS_FOLD
 static void fold_block(const shard_forest *forest, const float *rows, int64_t stride, int count, uint8_t *room,
                        float *margins)
 {
     float sums[SHARD__BLOCK_ROWS] = {0};
     memcpy(sums, margins, (size_t)count * sizeof(float));
-    shard__fold_rows(forest, rows, stride, count, room, sums);
+#if SHARD__HAS_AVX2
+    if (forest->fold.use_avx2)
+        shard__fold_rows_avx2(forest, rows, stride, count, room, sums);
+    else
+#endif
+        shard__fold_rows(forest, rows, stride, count, room, sums);
     memcpy(margins, sums, (size_t)count * sizeof(float));
 }
 #endif
@@ -283,7 +288,7 @@ static void block(const shard_forest *forest, const float *rows, int64_t stride,
                   float *margins)
 {
     enum { FEW = 40 };
-#if SHARD__HAS_AVX2
+#if SHARD__HAS_FOLD
     if (forest->fold.nodes != NULL && count >= FEW) {
         fold_block(forest, rows, stride, count, (uint8_t *)room, margins);
         return;

@@ -140,7 +140,8 @@ struct shard__fold_node {
 
 struct shard__fold {
     struct shard__fold_node *nodes; /* NULL: there is no such layout */
-    float *leaves;                  /* as the nodes number them */
+    int use_avx2;
+    float *leaves; /* as the nodes number them */
     size_t leaf_count;
 };
 

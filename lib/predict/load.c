@@ -8,6 +8,7 @@
 #include "base/blake2b.h"
 #include "base/error.h"
 #include "base/file.h"
+#include "fold.h"
 #include "forest.h"
 #include "ranks.h"
 
@@ -61,13 +62,14 @@ static int machine_has_vbmi(void)
 static int build_ranked(shard_forest *forest, const struct shard__splits *splits, enum shard_forest_path path)
 {
     struct shard__ranks ranks;
+    int use_avx2 = path != SHARD_FOREST_PATH_PORTABLE && machine_has_avx2();
     if (splits->count == 0 || forest->max_leaves > SHARD__FOLD_LEAVES)
         return 0;
     int status = shard__ranks_make(forest, splits, &ranks);
     if (status == 0 && path == SHARD_FOREST_PATH_BEST && machine_has_vbmi())
         status = shard__forest_build_jumps(forest, &ranks);
-    if (status == 0 && forest->jumps.nodes == NULL)
-        status = shard__forest_build_fold(forest, &ranks);
+    if (status == 0 && forest->jumps.nodes == NULL && SHARD__HAS_FOLD)
+        status = shard__forest_build_fold(forest, &ranks, use_avx2);
     if (status == 0 && (forest->jumps.nodes != NULL || forest->fold.nodes != NULL))
         status = shard__forest_build_ranks(forest, splits, &ranks);
     shard__ranks_free(&ranks);
@@ -82,7 +84,7 @@ static int build_sorted(shard_forest *forest, enum shard_forest_path path)
     if (status < 0)
         return status;
     status = shard__forest_build_masks(forest, &splits);
-    if (status == 0 && path != SHARD_FOREST_PATH_PORTABLE && machine_has_avx2())
+    if (status == 0)
         status = build_ranked(forest, &splits, path);
     shard__release(forest->context, splits.items, splits.bytes);
     return status;

@@ -47,7 +47,7 @@ int shard__forest_build_ranks(shard_forest *forest, const struct shard__splits *
                               const struct shard__ranks *ranks);
 
 /* Make the layouts of ranks, if they suit the forest. 0 or SHARD_ENOMEM. */
-int shard__forest_build_fold(shard_forest *forest, const struct shard__ranks *ranks);
+int shard__forest_build_fold(shard_forest *forest, const struct shard__ranks *ranks, int use_avx2);
 int shard__forest_build_jumps(shard_forest *forest, const struct shard__ranks *ranks);
 
 #endif
