@@ -61,9 +61,11 @@ def campaign(options, directory, socket):
     ledger.touch()
     count = int(options.minutes * 60 * WIDTH * 0.9)
     write_workflow(directory / "w.json", ledger, count, chance)
+    # The tasks sleep, so as many run at a time on any machine.
+    (directory / "hosts.json").write_text(json.dumps({"hosts": [{"name": "one", "cpu_millicores": 1000 * WIDTH}]}))
     common = ["--store", f"redis+unix://{socket}", "--json"]
-    begin = [options.shardrun, "run", "w.json", "--run", "r", "--executor", options.executor, "--lease", str(LEASE),
-             "--mount", ledger, "--no-report", *common]
+    begin = [options.shardrun, "run", "w.json", "--run", "r", "--hosts", "hosts.json", "--executor", options.executor,
+             "--lease", str(LEASE), "--mount", ledger, "--no-report", *common]
     resume = [options.shardrun, "resume", "r", "--wait", *common]
     until = time.monotonic() + options.minutes * 60
     holder = Orchestrator(begin, directory, 0)
