@@ -70,9 +70,11 @@ const char *catalog_fix(const char *message)
         {"no key of host", "look at the host's key, and take it with: ssh HOST"},
         {"known hosts", "look at the host's key, and take it with: ssh HOST"},
         {"certificate", "name its authority with --catalog-ca, or correct the host's name"},
-        {"credentials", "name a key with --catalog-key (or ssh-add one), a token with --catalog-token"},
+        {"credentials", "name a key with --catalog-key (or ssh-add one), a token with --catalog-token; one that has "
+                        "expired can be replaced in its file, which is read each time"},
         {"shallow", "git fetch --unshallow in that repository"},
         {"has a work tree", "name a bare repository: git clone --bare makes one"},
+        {"without file://", "--catalog /path/of/it"},
         {"may not be written", "have whoever owns it give the right to push"},
         {"pushed to", "have whoever owns it give the right to push"},
         {"cannot push", "have whoever owns it give the right to push"},

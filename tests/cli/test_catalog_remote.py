@@ -166,6 +166,18 @@ def a_run_goes_on_without_the_right_to_push_over_https(place):
         goes_on_without_pushing(remote, "cannot push to 'https://", "give the right to push")
 
 
+@case
+def a_run_goes_on_when_its_token_expires(place):
+    with https(place) as remote:
+        works(remote)
+        place.write("refused", "401 .*")
+        ended(remote.run("--run", "r2"), 0, "did not take the credentials", "is kept here until the next run",
+              "replaced in its file")
+        (place.path / "refused").unlink()
+        ended(remote.run("--run", "r3"), 0)
+        same(remote.subjects(), "whole: split\n" * 3 + "Publish the workflow of run r\n")
+
+
 def move_catalog(state, url):
     """The repository beside the store of a server that has another port now."""
     old, = state.glob("catalog-*.git")
@@ -207,6 +219,17 @@ def a_run_goes_on_when_the_directory_may_not_be_written(place):
     goes_on_without_pushing(remote, "cannot push to 'file://", "give the right to push")
     shell(place, "chmod -R u+w remote")
     is_pushed_later(remote)
+
+
+@case
+def what_doctor_cannot_look_at_it_says(place):
+    remote = Directory(place, "git init -q --bare -b main 'a remote%'; ln -s 'a remote%' remote")
+    remote.url = f"file://{place.path}/a%20remote%25"
+    finds(remote, "may be written was not looked at", "without file://", "--catalog /path")
+    ended(remote.run("--run", "r"), 0)
+    same(remote.subjects(), "whole: split\nPublish the workflow of run r\n")
+    remote.url = f"{place.path}/a remote%"
+    same(remote.doctor()[:2], (0, "ok"))
 
 
 @case

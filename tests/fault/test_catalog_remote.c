@@ -274,6 +274,48 @@ START_TEST(who_may_not_push_over_https_is_told_so)
 }
 END_TEST
 
+/* What the server answers from some moment on, and what is said then. */
+static const struct {
+    const char *refused, *message, *more;
+} refusals[] = {
+    {"403 GET .*service=git-receive-pack", "cannot push to 'https://", "403"},
+    {"403 POST .*/git-receive-pack", "cannot push to 'https://", "403"},
+    {"401 git-receive-pack", "cannot push to 'https://", "did not take the credentials"},
+    {"401 POST .*/git-receive-pack", "cannot push to 'https://", "did not take the credentials"},
+    {"401 .*", "cannot be reached", "did not take the credentials"},
+    {"403 .*", "cannot be reached", "403"},
+};
+
+/* A decision is made, and what steps bring of it: the remote's troubles are no failure of theirs. */
+static void note_and_step(shard_catalog *catalog, const char *what)
+{
+    struct shard_catalog_decision note = {.struct_size = sizeof(note), .task = "a", .what = what};
+    ck_assert_int_eq(shard_catalog_note(catalog, &note), 0);
+    do
+        ck_assert_int_eq(shard_catalog_step(catalog), 0);
+    while (strstr(sh(&bed, "git -C here log -1 --format=%%s main"), what) == NULL);
+}
+
+START_TEST(a_right_that_ends_later_leaves_a_backlog)
+{
+    shard_catalog *catalog = NULL;
+    use_https("localhost", "");
+    ck_assert_int_eq(shard_catalog_open(context, &config, &catalog), 0);
+    publish_letters(catalog, context, "a");
+    ck_assert_int_eq(shard_catalog_sync(catalog), 0);
+    sh(&bed, "echo '%s' >refused", refusals[_i].refused);
+    note_and_step(catalog, "moved");
+    ck_assert_int_eq(shard_catalog_sync(catalog), SHARD_EIO);
+    assert_message_has(refusals[_i].message);
+    assert_message_has(refusals[_i].more);
+    note_and_step(catalog, "split");
+    sh(&bed, "rm refused");
+    ck_assert_int_eq(shard_catalog_sync(catalog), 0);
+    ck_assert_str_eq(sh(&bed, "git -C remote log -2 --format=%%s main"), "a: split\na: moved");
+    shard_catalog_close(catalog);
+}
+END_TEST
+
 START_TEST(who_may_not_push_over_ssh_is_told_so)
 {
     use_ssh("host_key", "read-only");
@@ -318,6 +360,7 @@ int main(void)
     tcase_add_test(tests, a_certificate_of_another_host_is_refused);
     tcase_add_test(tests, a_wrong_token_is_refused);
     tcase_add_test(tests, who_may_not_push_over_https_is_told_so);
+    tcase_add_loop_test(tests, a_right_that_ends_later_leaves_a_backlog, 0, sizeof(refusals) / sizeof(refusals[0]));
     tcase_add_test(tests, who_may_not_push_over_ssh_is_told_so);
     tcase_add_test(tests, what_a_hook_of_the_remote_says_is_told);
     tcase_add_test(tests, a_repository_with_a_work_tree_is_not_pushed_to);

@@ -1,16 +1,19 @@
 #!/usr/bin/python3
 """Serves the Git repositories of a directory over HTTPS on a free port of loopback, through git-http-backend. Who
-pushes or reads needs the token as the password; with "read-only", nobody may push. Prints the port, and serves until
-it is killed.
+pushes or reads needs the token as the password; with "read-only", nobody may push. While DIRECTORY/refused is there,
+"STATUS PATTERN", requests that match ("POST /remote/git-receive-pack") are answered with that alone. Prints the port,
+and serves until it is killed.
 
 usage: https_git.py DIRECTORY CERTIFICATE KEY TOKEN [read-only]"""
 
 import base64
 import os
+import re
 import ssl
 import subprocess
 import sys
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 
 directory, certificate, key, token = sys.argv[1:5]
 read_only = sys.argv[5:] == ["read-only"]
@@ -40,8 +43,20 @@ class Handler(BaseHTTPRequestHandler):
         self.end_headers()
         self.wfile.write(body)
 
+    def refusal(self):
+        """The status that this request is refused with; None: it is not."""
+        try:
+            status, pattern = Path(directory, "refused").read_text().strip().split(" ", 1)
+        except FileNotFoundError:
+            return None
+        return int(status) if re.search(pattern, f"{self.command} {self.path}") else None
+
     def serve(self):
         body = self.body()
+        refused = self.refusal()
+        if refused is not None:
+            self.answer(refused, [("WWW-Authenticate", 'Basic realm="test"')] if refused == 401 else [], b"")
+            return
         kind, _, credentials = self.headers.get("Authorization", "").partition(" ")
         if kind != "Basic" or base64.b64decode(credentials).decode().partition(":")[2] != token:
             self.answer(401, [("WWW-Authenticate", 'Basic realm="test"')], b"")

@@ -200,15 +200,22 @@ int shard__git_sync(shard_catalog *catalog)
                        catalog->path, catalog->branch, catalog->url);
 }
 
-/* A directory's connection says nothing of rights. What is a url of another kind cannot be opened. */
+/* A directory's connection says nothing of rights. What is a url of another kind cannot be opened; of a file:// that is
+ * encoded only libgit2 knows the path, and does not tell it. */
 static int check_directory(const shard_catalog *catalog)
 {
-    const char *path = strncmp(catalog->url, "file://", 7) == 0 ? catalog->url + 7 : catalog->url;
+    int is_file = strncmp(catalog->url, "file://", 7) == 0;
+    const char *path = is_file ? catalog->url + 7 : catalog->url;
     char objects[MOST_PATH_BYTES];
     git_repository *there = NULL;
     int status = 0;
-    if (git_repository_open_ext(&there, path, GIT_REPOSITORY_OPEN_NO_SEARCH, NULL) < 0)
-        return 0;
+    if ((is_file && strchr(path, '%') != NULL) ||
+        git_repository_open_ext(&there, path, GIT_REPOSITORY_OPEN_NO_SEARCH, NULL) < 0)
+        return !is_file ? 0
+                        : shard__fail(SHARD_ENOTSUP,
+                                      "catalog '%s': whether '%s' may be written was not looked at, since its path is "
+                                      "encoded or has a host; name the directory itself, without file://",
+                                      catalog->path, catalog->url);
     snprintf(objects, sizeof(objects), "%sobjects", git_repository_path(there));
     if (!git_repository_is_bare(there))
         status = shard__fail(SHARD_EIO, "catalog '%s': '%s' has a work tree, expected a bare repository", catalog->path,
