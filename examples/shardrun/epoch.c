@@ -15,15 +15,20 @@
 #include <string.h>
 #include <sys/file.h>
 #include <sys/pidfd.h>
+#include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
 
 #include <shard/error.h>
 
+#include "cli.h"
 #include "need.h"
 
 /* Fixed width, so that a write replaces the whole. */
 enum { DIGITS = 20, LINE = 3 * DIGITS };
+
+/* To start an attempt takes milliseconds; this is some seconds. */
+enum { TELL_AFTER_TRIES = 200 };
 
 struct line {
     int64_t epoch, pid;
@@ -92,13 +97,31 @@ static void wake_holder(int fd)
     close(holder);
 }
 
+/* One that does not go on: another user's that is stopped, or one in a cgroup that is frozen. */
+static void tell_holder(int fd)
+{
+    const struct line line = read_line(fd);
+    uint64_t started = 0;
+    char path[40], state = look_at(line.pid, &started);
+    struct stat info = {0};
+    snprintf(path, sizeof path, "/proc/%" PRId64, line.pid);
+    if (state == '\0' || started != line.started || stat(path, &info) < 0)
+        cli_warning("nothing is started, as a process holds the file 'epoch' of the run; lslocks shows which: end it");
+    else
+        cli_warning("nothing is started, as process %" PRId64 " of user %u, in state %c, was at it and does not go on: "
+                    "kill -CONT it or thaw its cgroup, and it does; or end it with kill -9",
+                    line.pid, (unsigned)info.st_uid, state);
+}
+
 static int lock(int fd)
 {
     const struct timespec pause = {.tv_nsec = 10000000};
-    while (flock(fd, LOCK_EX | LOCK_NB) < 0) {
+    for (int tries = 0; flock(fd, LOCK_EX | LOCK_NB) < 0; tries++) {
         if (errno != EWOULDBLOCK && errno != EINTR)
             return SHARD_EIO;
         wake_holder(fd);
+        if (tries == TELL_AFTER_TRIES)
+            tell_holder(fd);
         nanosleep(&pause, NULL);
     }
     return 0;

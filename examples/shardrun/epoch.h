@@ -19,8 +19,8 @@ void epoch_file_close(struct epoch_file *file); /* takes one that is all zero */
 
 /*
  * Raises the epoch in the file to `epoch` and keeps other processes from raising it until epoch_leave. Waits for one
- * that does so; should that one be stopped, it is continued. Returns 0, SHARD_EFENCED when it is higher already, or
- * SHARD_EIO; nothing is held then.
+ * that does so; should that one be stopped, it is continued, or told of when it cannot be. Returns 0, SHARD_EFENCED
+ * when it is higher already, or SHARD_EIO; nothing is held then.
  */
 int epoch_enter(struct epoch_file *file, int64_t epoch);
 void epoch_leave(struct epoch_file *file);

@@ -4,6 +4,7 @@
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -115,6 +116,32 @@ START_TEST(a_process_that_has_the_number_of_the_holder_is_let_be)
 }
 END_TEST
 
+/* As one that is frozen, or that another user has stopped: it cannot be made to go on. */
+START_TEST(a_holder_that_does_not_go_on_is_told_of)
+{
+    int ends[2], status = 0;
+    char said[400] = "", number[80];
+    ck_assert_int_eq(epoch_enter(&file, 1), 0);
+    ck_assert_int_eq(pipe(ends), 0);
+    pid_t waits = fork();
+    if (waits == 0) {
+        struct epoch_file own;
+        char *problem = NULL;
+        dup2(ends[1], STDERR_FILENO);
+        _exit(epoch_file_open(path, &own, &problem) < 0 ? 99 : -epoch_enter(&own, 2));
+    }
+    close(ends[1]);
+    FILE *stream = fdopen(ends[0], "r");
+    ck_assert_ptr_nonnull(fgets(said, sizeof(said), stream)); /* ends with the line, which no time bounds */
+    snprintf(number, sizeof(number), "process %d of user %u, in state ", (int)getpid(), (unsigned)geteuid());
+    ck_assert_msg(strstr(said, number) != NULL && strstr(said, "kill -CONT") != NULL, "%s", said);
+    epoch_leave(&file);
+    ck_assert_int_eq(waitpid(waits, &status, 0), waits);
+    ck_assert_int_eq(status, 0);
+    fclose(stream);
+}
+END_TEST
+
 START_TEST(an_older_epoch_is_refused)
 {
     ck_assert_int_eq(epoch_enter(&file, 7), 0);
@@ -137,6 +164,7 @@ int main(void)
     tcase_add_checked_fixture(tests, set_up, tear_down);
     tcase_add_test(tests, a_holder_that_was_stopped_does_not_hold_up_the_next);
     tcase_add_test(tests, a_process_that_has_the_number_of_the_holder_is_let_be);
+    tcase_add_test(tests, a_holder_that_does_not_go_on_is_told_of);
     tcase_add_test(tests, an_older_epoch_is_refused);
     suite_add_tcase(suite, tests);
     return suite_run(suite);
