@@ -172,7 +172,14 @@ void redis_proxy_say(struct redis_proxy *proxy, const char *word, const char *re
     proxy->says[proxy->say_count].word = word;
     proxy->says[proxy->say_count].reply = reply;
     proxy->says[proxy->say_count].size = strlen(reply);
+    proxy->says[proxy->say_count].zeroes = 0;
     proxy->says[proxy->say_count++].times = times;
+}
+
+void redis_proxy_say_long(struct redis_proxy *proxy, const char *word, const char *reply, size_t zeroes)
+{
+    redis_proxy_say(proxy, word, reply, 1);
+    proxy->says[proxy->say_count - 1].zeroes = zeroes;
 }
 
 /* What a store asks a script by stands in the first lines of the request. */
@@ -228,6 +235,7 @@ static int is_said(struct redis_proxy *proxy, struct redis_proxy_client *client,
             continue;
         proxy->says[i].times--;
         add_reply(client, proxy->says[i].reply, proxy->says[i].size, proxy->turn, 0);
+        client->replies[client->reply_count - 1].zeroes = proxy->says[i].zeroes;
         return 1;
     }
     return 0;
@@ -296,14 +304,20 @@ static int take_requests(struct redis_proxy *proxy, struct redis_proxy_client *c
 }
 
 /* 1 when all is sent, 0 when the client does not read, -1 when it is gone. */
-static int send_letter(const struct redis_proxy_client *client, struct redis_proxy_letter *letter)
+static int send_letter(struct redis_proxy *proxy, const struct redis_proxy_client *client,
+                       struct redis_proxy_letter *letter)
 {
-    while (letter->at < letter->bytes.size) {
-        ssize_t sent = send(client->fd, letter->bytes.data + letter->at, letter->bytes.size - letter->at,
-                            MSG_NOSIGNAL | MSG_DONTWAIT);
+    static const char zeroes[1 << 16];
+    size_t size = letter->bytes.size, whole = size + letter->zeroes;
+    while (letter->at < whole) {
+        int is_zero = letter->at >= size;
+        size_t left = is_zero ? whole - letter->at : size - letter->at;
+        ssize_t sent = send(client->fd, is_zero ? zeroes : letter->bytes.data + letter->at,
+                            is_zero && left > sizeof(zeroes) ? sizeof(zeroes) : left, MSG_NOSIGNAL | MSG_DONTWAIT);
         if (sent < 0)
             return errno == EAGAIN ? 0 : -1;
         letter->at += (size_t)sent;
+        proxy->zeroes_sent += is_zero ? (size_t)sent : 0;
     }
     return 1;
 }
@@ -313,7 +327,7 @@ static int bring_replies(struct redis_proxy *proxy, struct redis_proxy_client *c
     int count = 0, moved = 0;
     while (count < client->reply_count && client->replies[count].due <= proxy->turn && !client->is_silent) {
         struct redis_proxy_letter *letter = &client->replies[count];
-        int sent = send_letter(client, letter);
+        int sent = send_letter(proxy, client, letter);
         if (sent == 0) {
             moved = 1;
             break;

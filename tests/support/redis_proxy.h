@@ -43,7 +43,8 @@ struct redis_proxy_bytes {
 /* A reply on its way to a client, or a request on its way to the server. */
 struct redis_proxy_letter {
     struct redis_proxy_bytes bytes;
-    size_t at; /* sent so far */
+    size_t zeroes; /* that follow */
+    size_t at;     /* sent so far */
     int64_t due;
     int cuts; /* the connection breaks behind it */
 };
@@ -76,10 +77,11 @@ struct redis_proxy {
     /* What is said in the server's stead to requests with a word in them. */
     struct {
         const char *word, *reply;
-        size_t size;
+        size_t size, zeroes;
         int times;
     } says[8];
     int say_count;
+    size_t zeroes_sent;
 };
 
 /** Listens at `path`. What is not set by the caller before must be zero. */
@@ -95,6 +97,8 @@ void redis_proxy_cut(struct redis_proxy *proxy);
 void redis_proxy_swap(struct redis_proxy *proxy, const char *sha1, const char *text);
 /** Says `reply` instead of the server, so many times, to requests in whose first lines `word` stands. */
 void redis_proxy_say(struct redis_proxy *proxy, const char *word, const char *reply, int times);
+/** The same once, with so many zeroes behind it, which are made as they are sent. */
+void redis_proxy_say_long(struct redis_proxy *proxy, const char *word, const char *reply, size_t zeroes);
 /** One command of words, ended by NULL, straight to the server; its reply, until the next call. */
 const char *redis_proxy_ask(struct redis_proxy *proxy, const char *const *words);
 
