@@ -74,6 +74,7 @@ const char *catalog_fix(const char *message)
                         "expired can be replaced in its file, which is read each time"},
         {"shallow", "git fetch --unshallow in that repository"},
         {"has a work tree", "name a bare repository: git clone --bare makes one"},
+        {"without end", "all else works; for time-outs libgit2 has to be one that libshard knows, 1.5 to 1.9"},
         {"without file://", "--catalog /path/of/it"},
         {"may not be written", "have whoever owns it give the right to push"},
         {"pushed to", "have whoever owns it give the right to push"},

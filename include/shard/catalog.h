@@ -273,7 +273,8 @@ SHARD_API int shard_catalog_history(shard_catalog *catalog, const char *task, sh
  *
  * Returns 0; without a remote at once.
  * Errors: SHARD_EIO (why not: it cannot be reached, it is not who it should be, it takes no credentials, it may not be
- * written), SHARD_ENOTSUP (a file:// with a host or percent signs: name the directory itself), SHARD_ENOMEM.
+ * written), SHARD_ENOTSUP (a file:// with a host or percent signs: name the directory itself; or timeout_seconds does
+ * not hold with this libgit2, and all else does), SHARD_ENOMEM.
  */
 SHARD_API int shard_catalog_check(shard_catalog *catalog);
 

@@ -63,6 +63,7 @@ struct shard_catalog {
     int64_t next_sync_ns; /* INT64_MAX: no remote */
 
     int timeout_ms;
+    int is_unbounded; /* this libgit2 cannot be made to keep to it */
     shard_credential_fn credential;
     void *credential_self;
     atomic_int was_silent; /* the remote, in the call that is under way or was last */
@@ -165,6 +166,8 @@ void shard__git_close_worker(shard_catalog *catalog);
 /* timed.c: bounds on what remotes may take */
 typedef int shard__git_work(shard_catalog *catalog);
 void shard__git_set_timeout(shard_catalog *catalog, double seconds);
+/* SHARD_ENOTSUP: there are no such bounds, is_unbounded. */
+int shard__git_fail_unbounded(const shard_catalog *catalog);
 /* Does what talks with the remote, in this thread; through the offload hook, if there is one, while this waits and sees
    that it ends. The code of `work`, with its message. */
 int shard__git_call(shard_catalog *catalog, shard__git_work *work);

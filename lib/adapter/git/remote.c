@@ -64,6 +64,9 @@ static int download(shard_catalog *catalog, git_remote *remote)
     code = git_remote_download(remote, &list, &options);
     if (code == 0)
         code = git_remote_update_tips(remote, &options.callbacks, 0, GIT_REMOTE_DOWNLOAD_TAGS_NONE, NULL);
+    if (code == GIT_ENOTFOUND)
+        return shard__git_fail(catalog, code, "remote '%s' lacks objects of its branch, as a shallow clone does",
+                               catalog->url);
     return code < 0 ? shard__git_fail(catalog, code, "remote '%s' cannot be fetched", catalog->url) : 0;
 }
 
@@ -250,6 +253,8 @@ static int check(shard_catalog *catalog)
         status = connect_for(catalog, remote, GIT_DIRECTION_PUSH);
     if (status == 0)
         status = check_directory(catalog);
+    if (status == 0 && catalog->is_unbounded)
+        status = shard__git_fail_unbounded(catalog);
     git_remote_free(remote);
     pthread_mutex_unlock(&catalog->mutex);
     return status;

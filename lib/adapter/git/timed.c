@@ -6,7 +6,9 @@
  * waits for afterwards nothing but the end of the socket can cut short: whoever waits for the job looks whether there
  * was silence for too long, and shuts the socket down.
  *
- * libgit2 has one kind of socket for a process. One that it makes for somebody else's repository waits as always.
+ * libgit2 has one kind of socket for a process. One that it makes for somebody else's repository waits as always. Its
+ * ssh transport looks into them, so that it is tried out first; where it does not find what it looks for, nothing is
+ * bounded, and all else works.
  */
 
 #include <errno.h>
@@ -33,12 +35,16 @@ enum { DEFAULT_TIMEOUT_MS = 30000 };
 /* Whose call is under way in this thread. */
 static _Thread_local shard_catalog *calling;
 
+/* The socket that this thread's next stream has instead of a connection; -1: it connects. */
+static _Thread_local int given = -1;
+
 /* The first four are those of libgit2's own sockets, which its ssh transport looks into: so from 1.5 to 1.9. */
 struct stream {
     git_stream parent;
     char *host;
     char *port;
     int socket;
+    int no_sockets[5];      /* -1: for a transport that looks elsewhere */
     shard_catalog *catalog; /* NULL: somebody else's */
     shard_context *context; /* of somebody else's alone */
 };
@@ -134,6 +140,11 @@ static int connect_stream(git_stream *parent)
     struct stream *stream = (struct stream *)parent;
     const struct addrinfo hints = {.ai_socktype = SOCK_STREAM};
     struct addrinfo *addresses = NULL;
+    if (given >= 0) {
+        stream->socket = given;
+        given = -1;
+        return 0;
+    }
     int error = getaddrinfo(stream->host, stream->port, &hints, &addresses);
     if (error != 0) {
         errno = error == EAI_SYSTEM ? errno : ENOENT;
@@ -211,6 +222,7 @@ static int new_stream(git_stream **ret_stream, const char *host, const char *por
                               .host = shard__strdup(context, host),
                               .port = shard__strdup(context, port),
                               .socket = -1,
+                              .no_sockets = {-1, -1, -1, -1, -1},
                               .catalog = calling,
                               .context = own};
     if (stream->host == NULL || stream->port == NULL) {
@@ -295,9 +307,54 @@ int shard__git_call_and_wait(shard_catalog *catalog, shard__git_work *work)
     return call.error.code < 0 ? shard__fail(call.error.code, "%s", call.error.message) : 0;
 }
 
+/* Whether the ssh transport finds our sockets: it is given one whose other end says nothing, and greets that. */
+static int ssh_finds_sockets(void)
+{
+    static const char greeting[] = "SSH-2.0-";
+    char heard[sizeof(greeting) - 1];
+    git_remote *remote = NULL;
+    int ends[2];
+    if ((git_libgit2_features() & GIT_FEATURE_SSH) == 0)
+        return 1;
+    if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends) < 0)
+        return 0;
+    shutdown(ends[1], SHUT_WR);
+    given = ends[0];
+    if (git_remote_create_detached(&remote, "ssh://nobody@nowhere/") == 0)
+        (void)git_remote_connect(remote, GIT_DIRECTION_FETCH, NULL, NULL, NULL);
+    git_remote_free(remote);
+    git_error_clear();
+    int is_found = recv(ends[1], heard, sizeof(heard), MSG_DONTWAIT) == (ssize_t)sizeof(heard) &&
+                   memcmp(heard, greeting, sizeof(heard)) == 0;
+    if (given >= 0)
+        close(given);
+    given = -1;
+    close(ends[1]);
+    return is_found;
+}
+
 void shard__git_set_timeout(shard_catalog *catalog, double seconds)
 {
     git_stream_registration registration = {.version = GIT_STREAM_VERSION, .init = new_stream};
     catalog->timeout_ms = seconds <= 0 ? DEFAULT_TIMEOUT_MS : seconds > 86400 ? 86400000 : (int)(seconds * 1000) + 1;
+    if (catalog->url == NULL)
+        return;
     git_stream_register(GIT_STREAM_STANDARD, &registration);
+    catalog->is_unbounded = !ssh_finds_sockets();
+    if (!catalog->is_unbounded)
+        return;
+    git_stream_register(GIT_STREAM_STANDARD, NULL);
+    (void)shard__git_fail_unbounded(catalog);
+    shard__log(catalog->context, SHARD_LOG_WARNING, "catalog-timeout", "%s", shard__error_message());
+    shard__clear_error();
+}
+
+int shard__git_fail_unbounded(const shard_catalog *catalog)
+{
+    int major = 0, minor = 0, patch = 0;
+    git_libgit2_version(&major, &minor, &patch);
+    return shard__fail(SHARD_ENOTSUP,
+                       "catalog '%s': remotes that fall silent are waited for without end, as the sockets of libgit2 "
+                       "%d.%d.%d are not known to this library",
+                       catalog->path, major, minor, patch);
 }

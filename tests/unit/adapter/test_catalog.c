@@ -263,7 +263,19 @@ START_TEST(a_repository_that_cannot_serve_is_refused)
     const struct shard_catalog_config config = {.struct_size = sizeof(config), .path = paths[0], .url = url};
     ck_assert_int_lt(shard_catalog_open(context, &config, &catalog), 0);
     assert_message_has("nowhere' cannot be reached");
+    snprintf(url, sizeof(url), "file://%s/shallow", bed.path);
+    ck_assert_int_eq(shard_catalog_open(context, &config, &catalog), SHARD_ECORRUPT);
+    assert_message_has("shallow' lacks objects of its branch, as a shallow clone does");
     ck_assert_ptr_null(catalog);
+}
+END_TEST
+
+START_TEST(names_that_differ_by_case_do_not_collide)
+{
+    char paths[2][SHARD_CATALOG_PATH];
+    ck_assert_int_eq(shard_catalog_task_path("Align", paths[0]), 0);
+    ck_assert_int_eq(shard_catalog_task_path("align", paths[1]), 0);
+    ck_assert_int_ne(strcasecmp(paths[0], paths[1]), 0);
 }
 END_TEST
 
@@ -449,6 +461,7 @@ int main(void)
     tcase_add_test(tests, files_of_others_stay_when_a_workflow_is_published);
     tcase_add_test(tests, what_is_not_there_is_said);
     tcase_add_test(tests, a_repository_that_cannot_serve_is_refused);
+    tcase_add_test(tests, names_that_differ_by_case_do_not_collide);
     tcase_add_test(tests, arguments_that_make_no_sense_are_refused);
     tcase_add_test(tests, one_field_of_a_task_is_amended);
     tcase_add_test(tests, without_memory_nothing_is_lost);
