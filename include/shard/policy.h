@@ -19,7 +19,8 @@
  * for a ready task when at least one host has room for it; `after_failure` once for each attempt that failed, before
  * the engine decides on a retry. A task that waits is asked about again when something has changed that could let it
  * start. With the reason NO_CAPACITY, or EXCLUDED for a task that has had no attempt, so does every task that asks for
- * the same resources, and is not asked about before. `review` comes for each running task, about once a second.
+ * the same resources, and is not asked about before; a replica waits by itself. `review` comes for each running task,
+ * about once a second.
  */
 
 #include <stddef.h>
@@ -66,6 +67,10 @@ struct shard_task_view {
     int64_t disk_bytes;       /* asked for now, as memory_bytes */
     int64_t max_memory_bytes; /* that the attempt held which has ended just now; 0: not known, or in other calls than */
     int64_t max_disk_bytes;   /* after_failure and after_success */
+    int32_t subtask_count; /* that it was split into, if ever: what is placed then is its merge step, which is neither
+                              split nor replicated */
+    shard_task_id replica; /* the subtask that has the other of two attempts, while either may be the first: it is not
+                              placed where that one is, and is neither moved, split nor replicated; -1: none */
 };
 
 /** What a policy answers. Zero is "no opinion". */
@@ -176,7 +181,8 @@ SHARD_API int shard_view_task(const shard_view *view, shard_task_id task, struct
 SHARD_API int32_t shard_view_open_hosts(const shard_view *view, const shard_host_id **ret_hosts);
 
 /**
- * Says whether a host would be accepted for a task now: state, slots, CPU, memory and disk that are asked for.
+ * Says whether a host would be accepted for a task now: state, slots, CPU, memory and disk that are asked for, and that
+ * its replica is not there.
  *
  * Returns 1 or 0.
  * Errors: SHARD_ENOENT.

@@ -69,7 +69,7 @@ static void refuse(struct shard__adaptive *policy, const struct shard_view *view
 static int32_t look_at(struct shard__adaptive *policy, const struct shard_view *view, const struct shard__weighed *task,
                        int32_t but_host, int32_t host, struct shard__offer *ret_offer)
 {
-    if (host == but_host || !shard__view_admits(view, &task->need, host) ||
+    if (host == but_host || !shard__view_admits(view, task->task, &task->need, host) ||
         !shard__adaptive_may_start(policy, view, task, host))
         return 0;
     *ret_offer = (struct shard__offer){.host = host};
@@ -151,7 +151,7 @@ static int best_full(struct shard__adaptive *policy, const struct shard_view *vi
         int32_t host = draw ? (int32_t)(shard__random_next(view->random) % (uint64_t)cluster->host_count) : looked;
         const struct shard__host *full = &cluster->hosts[host];
         if (full->state != SHARD_HOST_UP || full->running == 0 || shard__host_admits(full, &task->need) ||
-            !shard__host_could_hold(full, &task->need) ||
+            !shard__host_could_hold(full, &task->need) || host == view->tasks->replica_host(view->run, task->task) ||
             shard__health_of(&policy->health, host, view->now_ns) != SHARD__HEALTHY)
             continue;
         double wait_seconds = view->tasks->host_free_seconds(view->run, host);
@@ -217,7 +217,7 @@ static int32_t least_bad(struct shard__adaptive *policy, const struct shard_view
             return -1; /* what runs ends, and then it is asked again */
         struct shard__rate rate = shard__blame_host(&policy->blame, host, view->now_ns);
         double mean = shard__rate_mean(&rate, 0.02, 2);
-        if (shard__host_admits(other, &task->need) && mean < least_rate) {
+        if (shard__view_admits(view, task->task, &task->need, host) && mean < least_rate) {
             least = host;
             least_rate = mean;
         }

@@ -90,7 +90,8 @@ static struct choice weigh_all(const struct best *policy, const struct shard_vie
     int draw = cluster->open_count > ALL_WEIGHED;
     for (int32_t i = 0; i < (draw ? ALL_WEIGHED : cluster->open_count); i++) {
         int32_t at = draw ? (int32_t)(shard__random_next(view->random) % (uint64_t)cluster->open_count) : i;
-        if (shard__view_admits(view, &need, cluster->open[at]) && is_wanted(policy, view, task, cluster->open[at]))
+        if (shard__view_admits(view, task, &need, cluster->open[at]) &&
+            is_wanted(policy, view, task, cluster->open[at]))
             weigh(view, task, cluster->open[at], seconds, 0, &best);
     }
     return best;
@@ -112,7 +113,7 @@ static int32_t least_bad(const struct best *policy, const struct shard_view *vie
         *ret_someone_could |= is_wanted(policy, view, task, host);
         if (shard__intmap_find(&policy->failed_on, key_of(view, task, host)) >= 0)
             worse += 1;
-        if (shard__host_admits(other, &need) && worse < least_rate) {
+        if (shard__view_admits(view, task, &need, host) && worse < least_rate) {
             least = host;
             least_rate = worse;
         }

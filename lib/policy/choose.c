@@ -148,7 +148,7 @@ int32_t shard__load_heap_best(const struct shard__load_heap *heap, const struct 
         int32_t host = heap->hosts[i];
         if (best >= 0 && !before(heap, host, best))
             continue;
-        if (!shard__view_admits(view, need, host) || (filter != NULL && !filter(filter_self, view, task, host)))
+        if (!shard__view_admits(view, task, need, host) || (filter != NULL && !filter(filter_self, view, task, host)))
             continue;
         best = host;
         if (i == 0)
@@ -156,7 +156,7 @@ int32_t shard__load_heap_best(const struct shard__load_heap *heap, const struct 
     }
     /* Hosts that there was no memory to take in. */
     for (int32_t host = heap->host_count; best < 0 && host < view->cluster->host_count; host++)
-        if (shard__view_admits(view, need, host) && (filter == NULL || filter(filter_self, view, task, host)))
+        if (shard__view_admits(view, task, need, host) && (filter == NULL || filter(filter_self, view, task, host)))
             best = host;
     return best;
 }

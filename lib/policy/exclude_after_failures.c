@@ -71,7 +71,7 @@ static int32_t least_bad(const struct exclude *policy, const struct shard_view *
     int64_t best_failures = INT64_MAX;
     for (int32_t i = 0; i < view->cluster->open_count; i++) {
         int32_t host = view->cluster->open[i];
-        if (!shard__view_admits(view, need, host))
+        if (!shard__view_admits(view, task, need, host))
             continue;
         /* Its own failures of this task count before all others. */
         int64_t own = shard__intmap_find(&policy->task_failures, key_of(view, task, host));

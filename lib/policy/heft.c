@@ -48,7 +48,7 @@ static void weigh_open(const struct shard_view *view, const struct shard__need *
     int32_t count = draw ? ALL_WEIGHED : cluster->open_count;
     for (int32_t i = 0; i < count; i++) {
         int32_t at = draw ? (int32_t)(shard__random_next(view->random) % (uint64_t)cluster->open_count) : i;
-        if (shard__view_admits(view, need, cluster->open[at]))
+        if (shard__view_admits(view, task, need, cluster->open[at]))
             weigh(view, task, cluster->open[at], seconds, 0, best);
     }
 }

@@ -26,7 +26,7 @@ static int place(void *self, const shard_view *view, shard_task_id task, struct 
     for (int i = 0; i < DRAWS + cluster->open_count && !admits && cluster->open_count > 0; i++) {
         at = i < DRAWS ? shard__random_next(view->random) % (uint64_t)cluster->open_count
                        : (at + 1) % (uint64_t)cluster->open_count;
-        admits = shard__view_admits(view, &need, cluster->open[at]);
+        admits = shard__view_admits(view, task, &need, cluster->open[at]);
     }
     if (admits) {
         ret_decision->kind = SHARD_DECIDE_START;

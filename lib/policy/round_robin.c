@@ -11,7 +11,7 @@ struct round_robin {
 };
 
 /* The admitting host that comes first from `next` on, around. */
-static int32_t in_turn(const struct shard_view *view, const struct shard__need *need, int32_t next)
+static int32_t in_turn(const struct shard_view *view, int32_t task, const struct shard__need *need, int32_t next)
 {
     const struct shard__cluster *cluster = view->cluster;
     int32_t best = -1, best_distance = INT32_MAX;
@@ -20,7 +20,7 @@ static int32_t in_turn(const struct shard_view *view, const struct shard__need *
         for (int32_t i = 0; i < cluster->open_count; i++) {
             int32_t host = cluster->open[i];
             int32_t distance = host >= next ? host - next : host - next + cluster->host_count;
-            if (distance < best_distance && shard__view_admits(view, need, host)) {
+            if (distance < best_distance && shard__view_admits(view, task, need, host)) {
                 best = host;
                 best_distance = distance;
             }
@@ -29,7 +29,7 @@ static int32_t in_turn(const struct shard_view *view, const struct shard__need *
     }
     for (int32_t i = 0; i < cluster->host_count; i++) {
         int32_t host = next + i < cluster->host_count ? next + i : next + i - cluster->host_count;
-        if (shard__view_admits(view, need, host))
+        if (shard__view_admits(view, task, need, host))
             return host;
     }
     return -1;
@@ -39,7 +39,7 @@ static int place(void *self, const shard_view *view, shard_task_id task, struct 
 {
     struct round_robin *policy = self;
     struct shard__need need = view->tasks->need(view->run, task);
-    int32_t host = in_turn(view, &need, policy->next < view->cluster->host_count ? policy->next : 0);
+    int32_t host = in_turn(view, task, &need, policy->next < view->cluster->host_count ? policy->next : 0);
     if (host < 0) {
         shard__decide_wait(ret_decision, SHARD_REASON_NO_CAPACITY, 0, 0);
         return 0;

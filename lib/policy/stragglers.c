@@ -136,6 +136,8 @@ int shard__stragglers_review(struct shard__stragglers *stragglers, const struct 
         leave_alone(stragglers, progress->rate, progress->left_seconds, ret_decision);
         return 0;
     }
+    if (!view->tasks->may_share(view->run, task))
+        return 0; /* a merge step */
     keep(stragglers, key, progress->left_seconds);
     if ((int64_t)stragglers->copies.count >= most)
         return 0;
@@ -176,6 +178,8 @@ void shard__stragglers_over(struct shard__stragglers *stragglers, const struct s
 int shard__stragglers_has_copy(const struct shard__stragglers *stragglers, const struct shard_view *view, int32_t task)
 {
     struct shard_task_view about = {.struct_size = sizeof(about)};
+    if (view->tasks->replica(view->run, task) >= 0)
+        return 1; /* also when that was before the run was taken up again */
     if (stragglers->copies.count == 0)
         return 0;
     if (shard__intmap_find(&stragglers->copies, (uint64_t)key_of(view, task)) >= 0)

@@ -125,7 +125,7 @@ int shard_view_admits(const shard_view *view, shard_task_id task, shard_host_id 
     if (status < 0)
         return status;
     struct shard__need need = view->tasks->need(view->run, task);
-    return shard__view_admits(view, &need, host);
+    return shard__view_admits(view, task, &need, host);
 }
 
 int shard_view_quarantine(const shard_view *view, shard_host_id host, double seconds)

@@ -46,6 +46,12 @@ struct shard__view_tasks {
     int (*running)(const void *run, int32_t task, struct shard__running *ret_running);
     /* Whether a ready task can be split at all: it has units enough, and is not the merge step of one that was. */
     int (*may_split)(const void *run, int32_t task);
+    /* Whether a running task can be replicated at all, or have its rest split off: the same, whatever its units. */
+    int (*may_share)(const void *run, int32_t task);
+    /* The subtask that has the other of two attempts while either may be the first, and the host where that one is: no
+       place for this task; -1: none. */
+    int32_t (*replica)(const void *run, int32_t task);
+    int32_t (*replica_host)(const void *run, int32_t task);
     /* Tasks that are ready and have no host yet. */
     int32_t (*ready_count)(const void *run);
 };
@@ -93,9 +99,11 @@ int shard__view_ran_out(const struct shard_view *view, int32_t task, enum shard_
 /* Describes a host for views, whichever struct_size the caller has: the whole of ours. */
 void shard__host_describe(const struct shard__host *host, struct shard_host_view *ret_host);
 
-static inline int shard__view_admits(const struct shard_view *view, const struct shard__need *need, int32_t host)
+/* Whether a task that asks for so much may start on a host now. */
+static inline int shard__view_admits(const struct shard_view *view, int32_t task, const struct shard__need *need,
+                                     int32_t host)
 {
-    return shard__host_admits(&view->cluster->hosts[host], need);
+    return shard__host_admits(&view->cluster->hosts[host], need) && view->tasks->replica_host(view->run, task) != host;
 }
 
 #endif

@@ -51,7 +51,8 @@ static int32_t find_candidates(const struct shard__run *run, int32_t task, int32
     for (int32_t i = 0; i < run->cluster->open_count; i++) {
         int32_t host = run->cluster->open[i];
         enum shard__gate gate = shard__data_gate(run, task, host);
-        if (host != assigned && shard__host_admits(&run->cluster->hosts[host], &need) && gate != SHARD__GATE_LOST &&
+        if (host != assigned && host != shard__run_replica_host(run, task) &&
+            shard__host_admits(&run->cluster->hosts[host], &need) && gate != SHARD__GATE_LOST &&
             (gate == SHARD__GATE_OPEN || run->can_stage))
             ret_hosts[count++] = host;
     }

@@ -65,6 +65,8 @@ static void say_host(const struct shard__run *run, struct shard__bytes *text, in
     else if (!shard__host_could_hold(host, need))
         shard__bytes_printf(text, "too small (%lld millicores, %lld bytes of memory)\n",
                             (long long)host->capacity.cpu_millicores, (long long)host->capacity.memory_bytes);
+    else if (id == shard__run_replica_host(run, task))
+        shard__bytes_text(text, "its replica is there\n");
     else if (host->running >= host->slots)
         shard__bytes_printf(text, "full (%d of %d slots)\n", host->running, host->slots);
     else if (need->cpu_millicores > host->capacity.cpu_millicores - host->used.cpu_millicores)

@@ -138,6 +138,8 @@ static void describe(const void *self, int32_t task, struct shard_task_view *ret
     ret_task->disk_bytes = asked.disk_bytes;
     shard__run_units(run, task, &ret_task->unit_begin, &ret_task->unit_end);
     ret_task->parent = extra == NULL ? -1 : extra->parent;
+    ret_task->subtask_count = extra == NULL ? 0 : extra->subtask_count;
+    ret_task->replica = shard__run_replica(run, task);
     if (hot->state == SHARD_TASK_READY)
         ret_task->ready_ns = run->started_ns + (int64_t)hot->ready_ms * 1000000;
     for (int i = 0; i < SHARD_OUTCOME_COUNT; i++)
@@ -260,6 +262,24 @@ static int may_split(const void *self, int32_t task)
     return may;
 }
 
+static int may_share(const void *self, int32_t task)
+{
+    const struct shard__run *run = self;
+    int may = run->tasks[task].slot >= 0 && shard__run_check_share(run, run->tasks[task].slot) == 0;
+    shard__clear_error();
+    return may;
+}
+
+static int32_t replica(const void *self, int32_t task)
+{
+    return shard__run_replica(self, task);
+}
+
+static int32_t replica_host(const void *self, int32_t task)
+{
+    return shard__run_replica_host(self, task);
+}
+
 static int32_t ready_count(const void *self)
 {
     const struct shard__run *run = self;
@@ -282,5 +302,8 @@ const struct shard__view_tasks shard__run_view_tasks = {
     .host_free_seconds = host_free_seconds,
     .running = running,
     .may_split = may_split,
+    .may_share = may_share,
+    .replica = replica,
+    .replica_host = replica_host,
     .ready_count = ready_count,
 };

@@ -47,8 +47,7 @@ static int check_start(const struct shard__run *run, int32_t task, const struct 
     const struct shard__host *host = &cluster->hosts[decision->host];
     if (host->state != SHARD_HOST_UP)
         return shard__fail(SHARD_EHOST, "host '%s' is %s", host->name, shard_host_state_text(host->state));
-    int32_t replica = run->tasks[task].has_extra ? shard__run_replica(run, task) : -1;
-    if (replica >= 0 && run->tasks[replica].slot >= 0 && run->tasks[replica].host == decision->host)
+    if (shard__run_replica_host(run, task) == decision->host)
         return shard__fail(SHARD_EHOST, "its replica is on host '%s'", host->name);
     struct shard__need need = shard__run_need(run, task);
     if (decision->memory_bytes > 0)

@@ -35,6 +35,12 @@ int32_t shard__run_replica(const struct shard__run *run, int32_t task)
     return shard__state_is_final(run->tasks[other].state) ? -1 : other;
 }
 
+int32_t shard__run_replica_host(const struct shard__run *run, int32_t task)
+{
+    int32_t replica = shard__run_replica(run, task);
+    return replica >= 0 && run->tasks[replica].slot >= 0 ? run->tasks[replica].host : -1;
+}
+
 int32_t shard__run_started_as(const struct shard__run *run, int32_t task)
 {
     const struct shard__extra *extra = shard__run_extra(run, task);
@@ -68,8 +74,7 @@ void shard__run_part(const struct shard__run *run, int32_t task, char *ret_part,
         at += (size_t)snprintf(ret_part + at, capacity - at, at == 0 ? "%d" : "/%d", indices[--depth]);
 }
 
-/* What holds for both: an attempt that runs as any other. */
-static int check_running(const struct shard__run *run, int32_t slot)
+int shard__run_check_share(const struct shard__run *run, int32_t slot)
 {
     const struct shard__attempt *attempt = &run->attempts->slots[slot];
     int32_t task = attempt->task;
@@ -88,7 +93,7 @@ static int check_running(const struct shard__run *run, int32_t slot)
 int shard__run_check_rest(const struct shard__run *run, int32_t slot, int32_t parts, int64_t keep_units,
                           int64_t *ret_kept)
 {
-    int status = check_running(run, slot);
+    int status = shard__run_check_share(run, slot);
     if (status < 0)
         return status;
     const struct shard__attempt *attempt = &run->attempts->slots[slot];
@@ -292,7 +297,7 @@ int shard__run_ended_in_part(struct shard__run *run, int32_t slot, int64_t units
 
 int shard__run_check_replicate(const struct shard__run *run, int32_t slot, int32_t host)
 {
-    int status = check_running(run, slot);
+    int status = shard__run_check_share(run, slot);
     if (status < 0)
         return status;
     const struct shard__cluster *cluster = run->cluster;

@@ -359,10 +359,14 @@ int shard__run_ask_rest(struct shard__run *run, int32_t slot, const struct shard
 int shard__run_shrunk(struct shard__run *run, int32_t slot, int64_t units);
 /* An attempt has ended with only the first units done, if any. */
 int shard__run_ended_in_part(struct shard__run *run, int32_t slot, int64_t units, double seconds);
+/* What holds for that and for replicas: an attempt that runs as any other. */
+int shard__run_check_share(const struct shard__run *run, int32_t slot);
 int shard__run_check_replicate(const struct shard__run *run, int32_t slot, int32_t host);
 int shard__run_replicate(struct shard__run *run, int32_t slot, const struct shard_decision *decision);
 /* The replica of a task while both may still be the first; -1: none. */
 int32_t shard__run_replica(const struct shard__run *run, int32_t task);
+/* The host where that one is: none for the task; -1: it is nowhere. */
+int32_t shard__run_replica_host(const struct shard__run *run, int32_t task);
 /* The task under whose id and number the executor knows a task's attempt. */
 int32_t shard__run_started_as(const struct shard__run *run, int32_t task);
 /* How often a part was split off that attempt. */

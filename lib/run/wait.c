@@ -104,9 +104,11 @@ int shard__run_wait(struct shard__run *run, int32_t profile, int32_t task, const
     hot->decision = SHARD_DECIDE_WAIT;
     hot->reason = (unsigned)decision->reason & 0xffu;
     hot->value = (float)decision->value;
-    /* Where a task that has not failed is not wanted, none is that asks for the same. */
-    int for_all = decision->reason == SHARD_REASON_NO_CAPACITY ||
-                  (decision->reason == SHARD_REASON_EXCLUDED && decision->wait_seconds == 0 && hot->attempt == 0);
+    /* Where a task that has not failed is not wanted, none is that asks for the same; but only a replica keeps off the
+       other's host. */
+    int for_all = shard__run_replica(run, task) < 0 &&
+                  (decision->reason == SHARD_REASON_NO_CAPACITY ||
+                   (decision->reason == SHARD_REASON_EXCLUDED && decision->wait_seconds == 0 && hot->attempt == 0));
     if (for_all || *held_in_row >= HELD_OF_A_PROFILE) {
         /* Where nothing runs, nothing will end and change that: only time can. */
         if (decision->reason != SHARD_REASON_NO_CAPACITY || run->attempts->active == 0)

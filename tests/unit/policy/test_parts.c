@@ -380,12 +380,27 @@ END_TEST
 
 /* ---- stragglers ---- */
 
+static int may_share(const void *run, int32_t task)
+{
+    (void)run;
+    (void)task;
+    return 1;
+}
+
+static int32_t no_replica(const void *run, int32_t task)
+{
+    (void)run;
+    (void)task;
+    return -1;
+}
+
 /* One attempt at a tenth of its speed, which tells a unit now and then: its rate goes up as often as down. */
 START_TEST(an_attempt_that_runs_alone_is_slow_though_none_is_faster)
 {
     begin();
     struct shard__stragglers stragglers = {.context = context};
-    struct shard_view view = {.now_ns = now_ns};
+    const struct shard__view_tasks tasks = {.may_share = may_share, .replica = no_replica};
+    struct shard_view view = {.now_ns = now_ns, .tasks = &tasks};
     int told = 0;
     for (int second = 100; second < 160; second++) {
         view.now_ns += 1000000000;
