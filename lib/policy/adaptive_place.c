@@ -13,6 +13,8 @@ static const double dominates = 3;
 enum { URGENT_PARTS = 8 };
 /* What was refused is looked at again so much later: a host's samples and what ends there change forecasts. */
 static const double refused_seconds = 5;
+/* Where no host is wanted, those that wait are asked about again after so long at most. */
+static const double most_wait_seconds = 1;
 /* What a full host will be like when it has room is no better known than it was so long ago. */
 static const int64_t later_ns = 30000000000;
 /* A canary takes at most so many times what tasks take in the mean. */
@@ -307,7 +309,9 @@ int shard__adaptive_place(void *self, const shard_view *view, shard_task_id id, 
     struct shard__weighed task;
     struct shard__offer best, next, later, offers[MOST_OFFERS];
     if (must_wait(policy, view, id)) {
-        wait_for(ret_decision, SHARD_REASON_EXCLUDED, 0, 0);
+        /* Until the first host is offered again; health comes back with time too, and calls nobody for that. */
+        wait_for(ret_decision, SHARD_REASON_EXCLUDED, 0,
+                 fmin(most_wait_seconds, shard__pool_next_seconds(&policy->pool, view->now_ns)));
         return 0;
     }
     shard__adaptive_weigh_task(policy, view, id, &task);

@@ -3,6 +3,7 @@
 
 #include "pool.h"
 
+#include <math.h>
 #include <string.h>
 
 #include "base/error.h"
@@ -109,6 +110,13 @@ int shard__pool_wake(struct shard__pool *pool, int32_t host, int64_t at_ns)
     if (status == 0)
         pool->hosts[host].wake_ns = at_ns;
     return status;
+}
+
+double shard__pool_next_seconds(const struct shard__pool *pool, int64_t now_ns)
+{
+    if (pool->waking.count == 0)
+        return INFINITY;
+    return fmax(0, pool->waking.items[0].key - (double)now_ns + late_ns) / 1e9;
 }
 
 int32_t shard__pool_woken(struct shard__pool *pool, int64_t now_ns)

@@ -56,12 +56,17 @@ static void look_within(struct shard__run *run, double seconds)
         run->look_ns = at_ns;
 }
 
+static double seconds_of(const struct shard_decision *decision)
+{
+    return decision->wait_seconds > 0 ? decision->wait_seconds : 1;
+}
+
 static int hold(struct shard__run *run, int32_t task, const struct shard_decision *decision)
 {
     if (shard__grow(run->context, &run->held, &run->held_capacity, (size_t)run->held_count + 1, sizeof(*run->held)) < 0)
         return SHARD_ENOMEM;
     run->held[run->held_count++] = task;
-    look_within(run, decision->wait_seconds > 0 ? decision->wait_seconds : 1);
+    look_within(run, seconds_of(decision));
     struct shard__task *hot = &run->tasks[task];
     hot->decision = SHARD_DECIDE_WAIT;
     hot->reason = (unsigned)decision->reason & 0xffu;
@@ -106,13 +111,14 @@ int shard__run_wait(struct shard__run *run, int32_t profile, int32_t task, const
     hot->value = (float)decision->value;
     /* Where a task that has not failed is not wanted, none is that asks for the same; but only a replica keeps off the
        other's host. */
-    int for_all = shard__run_replica(run, task) < 0 &&
-                  (decision->reason == SHARD_REASON_NO_CAPACITY ||
-                   (decision->reason == SHARD_REASON_EXCLUDED && decision->wait_seconds == 0 && hot->attempt == 0));
+    int for_all =
+        shard__run_replica(run, task) < 0 && (decision->reason == SHARD_REASON_NO_CAPACITY ||
+                                              (decision->reason == SHARD_REASON_EXCLUDED && hot->attempt == 0));
     if (for_all || *held_in_row >= HELD_OF_A_PROFILE) {
-        /* Where nothing runs, nothing will end and change that: only time can. */
+        /* Where nothing runs, nothing will end and change that: only time can. Those that are not asked may be wanted
+           sooner. */
         if (decision->reason != SHARD_REASON_NO_CAPACITY || run->attempts->active == 0)
-            look_within(run, 1);
+            look_within(run, fmin(1, seconds_of(decision)));
         *held_in_row = 0;
         shard__ready_block(&run->ready, profile);
         return 0;

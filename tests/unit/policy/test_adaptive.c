@@ -279,6 +279,46 @@ START_TEST(what_ends_last_is_shared_with_idle_slots_though_it_is_on_time)
 }
 END_TEST
 
+static int64_t well_ns;
+
+static int shun_until_well(void *self, const struct shard_matrix *rows, int32_t columns,
+                           const struct shard_forecasts *ret)
+{
+    (void)self;
+    int64_t stride = rows->stride == 0 ? columns : rows->stride;
+    for (int64_t i = 0; i < rows->rows && ret->p_fail != NULL; i++)
+        ret->p_fail[i] = world.now_ns < well_ns && rows->values[i * stride + columns - 1] > 0 ? 0.95 : 0.001;
+    return 0;
+}
+
+static const struct shard_predictor until_well = {
+    .struct_size = sizeof(until_well), .name = "until_well", .predict = shun_until_well};
+
+static void plan_first_long(struct world *w, const struct shard_start *start, struct world_plan *plan)
+{
+    (void)w;
+    plan->seconds = start->task == 0 ? 60 : 0.3;
+}
+
+/* One host has a task that is late, so that it is expected to be free at once; the other is shunned for a time. Nothing
+   happens when that is over, and the tasks of 0.3 s are not to wait much longer than one of them takes. */
+START_TEST(short_tasks_start_soon_after_a_host_is_not_refused_any_more)
+{
+    world_init(&world, "adaptive");
+    world.config.predictor.port = &until_well;
+    world.config.features = &numbers;
+    world.plan = plan_first_long;
+    well_ns = world.now_ns + INT64_C(10000000000) + _i * INT64_C(100000000);
+    run = world_begin_bag(&world, 2, 1, 20, (struct shard_task_spec){.expected_seconds = 0.3});
+    world_pass(&world, 15);
+    ck_assert_int_gt(world.attempt_count, 1);
+    ck_assert_int_ge(world.attempts[1].started_ns, well_ns);
+    ck_assert_int_le(world.attempts[1].started_ns, well_ns + INT64_C(400000000));
+    finish(SHARD_RUN_DONE);
+    world_free(&world);
+}
+END_TEST
+
 START_TEST(the_same_seed_gives_the_same_decisions)
 {
     int hosts[2][300], counts[2];
@@ -337,6 +377,7 @@ int main(void)
     tcase_add_test(tcase, hosts_that_short_tasks_refused_are_offered_again_soon);
     tcase_add_test(tcase, tasks_that_are_told_to_take_no_time_are_kept_from_sick_hosts);
     tcase_add_test(tcase, what_ends_last_is_shared_with_idle_slots_though_it_is_on_time);
+    tcase_add_loop_test(tcase, short_tasks_start_soon_after_a_host_is_not_refused_any_more, 0, 10);
     tcase_add_test(tcase, the_same_seed_gives_the_same_decisions);
     tcase_add_loop_test(tcase, a_config_out_of_range_is_refused_by_name, 0, 7);
     suite_add_tcase(suite, tcase);

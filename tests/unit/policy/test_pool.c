@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The pool of hosts that a policy would use, what it recalls of them, and how often the engine asks a policy. */
 
+#include <math.h>
 #include <string.h>
 
 #include <shard/shard.h>
@@ -64,10 +65,16 @@ START_TEST(hosts_are_given_when_their_time_has_come_and_once)
 {
     const int64_t late = (INT64_C(1) << 61) + 12345; /* no double is that */
     begin();
+    ck_assert(shard__pool_next_seconds(&pool, 0) == (double)INFINITY);
     for (int i = 0; i < 3; i++)
         ck_assert_int_eq(shard__pool_wake(&pool, 4, late), 0);
     ck_assert_int_eq(shard__pool_wake(&pool, 5, 1000000), 0);
     ck_assert_int_eq(shard__pool_woken(&pool, 999999), -1);
+    double seconds = shard__pool_next_seconds(&pool, 500000);
+    ck_assert_double_ge(seconds, 0.0005);
+    ck_assert_double_le(seconds, 0.00051);
+    ck_assert_int_eq(shard__pool_woken(&pool, 500000 + (int64_t)(seconds * 1e9)), 5); /* not a moment too soon */
+    ck_assert_int_eq(shard__pool_wake(&pool, 5, 1000001), 0);
     ck_assert_int_eq(shard__pool_woken(&pool, 1010000), 5);
     ck_assert_int_eq(shard__pool_woken(&pool, late - 1), -1);
     ck_assert_int_eq(shard__pool_woken(&pool, late + 10000), 4);
