@@ -11,6 +11,7 @@
 
 #include "base/context.h"
 #include "base/error.h"
+#include "choose.h"
 #include "kinds.h"
 #include "pace.h"
 #include "rate.h"
@@ -18,8 +19,8 @@
 #include "split_plan.h"
 #include "stragglers.h"
 
-/* Up to so many open hosts are all weighed; of more, so many drawn ones. Full hosts only in clusters up to FULL. */
-enum { ALL_WEIGHED = 64, FULL_WEIGHED = 256 };
+/* Up to so many open hosts are all weighed; of more, so many drawn ones. */
+enum { ALL_WEIGHED = 64 };
 
 /* A host is left out from this rate on, once it has failed this often, both decayed. The prior is of so many attempts
    at such a rate; a speculative attempt may take a tenth of the slots. */
@@ -42,7 +43,6 @@ struct best {
 struct choice {
     int32_t host;
     double finish_seconds;
-    double wait_seconds; /* until it gets free; 0: it is open */
 };
 
 static uint64_t key_of(const struct shard_view *view, int32_t task, int32_t host)
@@ -73,47 +73,54 @@ static double rank(void *self, const shard_view *view, shard_task_id task)
     return view->tasks->rank_seconds(view->run, task);
 }
 
-static void weigh(const struct shard_view *view, int32_t task, int32_t host, double seconds, double wait_seconds,
-                  struct choice *best)
+static void weigh(const struct shard_view *view, int32_t task, int32_t host, double seconds, struct choice *best)
 {
     double staging = view->tasks->staging_seconds(view->run, task, host);
-    double finish = wait_seconds + (isnan(staging) ? 0 : staging) + seconds / view->cluster->hosts[host].speed;
+    double finish = (isnan(staging) ? 0 : staging) + seconds / view->cluster->hosts[host].speed;
     if (finish < best->finish_seconds || (finish == best->finish_seconds && host < best->host))
-        *best = (struct choice){host, finish, wait_seconds};
+        *best = (struct choice){host, finish};
 }
 
 static struct choice weigh_all(const struct best *policy, const struct shard_view *view, int32_t task, double seconds)
 {
     const struct shard__cluster *cluster = view->cluster;
-    struct choice best = {-1, INFINITY, 0};
+    struct choice best = {-1, INFINITY};
     struct shard__need need = view->tasks->need(view->run, task);
     int draw = cluster->open_count > ALL_WEIGHED;
     for (int32_t i = 0; i < (draw ? ALL_WEIGHED : cluster->open_count); i++) {
         int32_t at = draw ? (int32_t)(shard__random_next(view->random) % (uint64_t)cluster->open_count) : i;
         if (shard__view_admits(view, task, &need, cluster->open[at]) &&
             is_wanted(policy, view, task, cluster->open[at]))
-            weigh(view, task, cluster->open[at], seconds, 0, &best);
+            weigh(view, task, cluster->open[at], seconds, &best);
     }
     return best;
 }
 
-/* The open host that has failed least; -1: none admits the task. Whether one that is wanted could take it, were it
-   empty, is told too. */
-static int32_t least_bad(const struct best *policy, const struct shard_view *view, int32_t task, int *ret_someone_could)
+/* Whether a host that is wanted could take the task, were it empty. */
+static int someone_could(const struct best *policy, const struct shard_view *view, int32_t task,
+                         const struct shard__need *need)
 {
-    struct shard__need need = view->tasks->need(view->run, task);
-    int32_t least = -1;
-    double least_rate = INFINITY;
-    *ret_someone_could = 0;
     for (int32_t host = 0; host < view->cluster->host_count; host++) {
         const struct shard__host *other = &view->cluster->hosts[host];
-        double failures, worse = rate_of(policy, view, host, &failures);
-        if (other->state != SHARD_HOST_UP || !shard__host_could_hold(other, &need))
+        if (other->state == SHARD_HOST_UP && shard__host_could_hold(other, need) && is_wanted(policy, view, task, host))
+            return 1;
+    }
+    return 0;
+}
+
+/* Of the hosts that admit the task, that which has failed least, and those last where it has failed itself. */
+static int32_t least_bad(const struct best *policy, const struct shard_view *view, int32_t task,
+                         const struct shard__need *need)
+{
+    int32_t least = -1;
+    double least_rate = INFINITY;
+    for (int32_t host = 0; host < view->cluster->host_count; host++) {
+        if (!shard__view_admits(view, task, need, host))
             continue;
-        *ret_someone_could |= is_wanted(policy, view, task, host);
+        double failures, worse = rate_of(policy, view, host, &failures);
         if (shard__intmap_find(&policy->failed_on, key_of(view, task, host)) >= 0)
             worse += 1;
-        if (shard__view_admits(view, task, &need, host) && worse < least_rate) {
+        if (worse < least_rate) {
             least = host;
             least_rate = worse;
         }
@@ -154,29 +161,19 @@ static int place(void *self, const shard_view *view, shard_task_id task, struct 
     double seconds = seconds_of(policy, view, task);
     if (wants_split(policy, view, task, seconds, ret_decision))
         return 0;
+    struct shard__need need = view->tasks->need(view->run, task);
     struct choice best = weigh_all(policy, view, task, seconds);
-    int someone_could = 1;
-    if (best.host < 0)
-        best.host = least_bad(policy, view, task, &someone_could);
-    else if (best.wait_seconds > 0)
-        ret_decision->host = best.host;
-    if (best.host < 0) {
-        ret_decision->kind = SHARD_DECIDE_WAIT;
-        ret_decision->reason = SHARD_REASON_NO_CAPACITY;
-    } else if (best.wait_seconds > 0) {
-        ret_decision->kind = SHARD_DECIDE_WAIT;
-        ret_decision->reason = SHARD_REASON_PREFERS_OTHER;
-        ret_decision->value = ret_decision->wait_seconds = best.wait_seconds;
-    } else if (isinf(best.finish_seconds) && someone_could) {
-        ret_decision->kind = SHARD_DECIDE_WAIT;
-        ret_decision->reason = SHARD_REASON_EXCLUDED;
+    if (best.host >= 0) {
+        shard__decide_start(ret_decision, best.host, SHARD_REASON_EARLIEST_FINISH, best.finish_seconds);
+    } else if (!shard__someone_admits(view, task, &need)) {
+        shard__decide_wait(ret_decision, SHARD_REASON_NO_CAPACITY, 0, 0);
+    } else if (someone_could(policy, view, task, &need)) {
+        shard__decide_wait(ret_decision, SHARD_REASON_EXCLUDED, 0, 0);
     } else {
-        ret_decision->kind = SHARD_DECIDE_START;
-        ret_decision->host = best.host;
-        ret_decision->reason = isinf(best.finish_seconds) ? SHARD_REASON_LEAST_BAD : SHARD_REASON_EARLIEST_FINISH;
-        ret_decision->value = isinf(best.finish_seconds) ? 1 : best.finish_seconds;
-        ret_decision->expected_seconds = seconds / view->cluster->hosts[best.host].speed;
+        shard__decide_start(ret_decision, least_bad(policy, view, task, &need), SHARD_REASON_LEAST_BAD, 1);
     }
+    if (ret_decision->kind == SHARD_DECIDE_START)
+        ret_decision->expected_seconds = seconds / view->cluster->hosts[ret_decision->host].speed;
     return 0;
 }
 
@@ -198,8 +195,7 @@ static int review(void *self, const shard_view *view, shard_task_id task, struct
         return 0;
     struct choice best = weigh_all(policy, view, task, seconds);
     /* Only where it is expected to end well before the first attempt does: one of the two is for nothing. */
-    if (best.host < 0 || best.wait_seconds > 0 || best.host == running.host ||
-        1.5 * best.finish_seconds >= progress.left_seconds)
+    if (best.host < 0 || best.host == running.host || 1.5 * best.finish_seconds >= progress.left_seconds)
         return 0;
     shard__stragglers_replicate(&policy->stragglers, view, task, &progress, best.host, best.finish_seconds,
                                 ret_decision);

@@ -6,6 +6,9 @@
 #include "base/context.h"
 #include "base/error.h"
 
+/* Places that wait to be looked at: one for each level of a heap of as many hosts as there can be, and one more. */
+enum { MOST_LEVELS = 33 };
+
 double shard__host_load(const struct shard__host *host)
 {
     double load = (double)host->running / (double)host->slots;
@@ -131,6 +134,12 @@ void shard__load_heap_update(struct shard__load_heap *heap, const struct shard_v
     take_in(heap, view, id);
 }
 
+void shard__load_heap_leave(struct shard__load_heap *heap, int32_t id)
+{
+    if (id < heap->host_count && heap->position[id] >= 0)
+        take_out(heap, heap->position[id]);
+}
+
 void shard__load_heap_free(struct shard__load_heap *heap)
 {
     shard__release(heap->context, heap->hosts, heap->capacity * sizeof(*heap->hosts));
@@ -138,21 +147,32 @@ void shard__load_heap_free(struct shard__load_heap *heap)
     shard__release(heap->context, heap->position, heap->host_capacity * sizeof(*heap->position));
 }
 
+int shard__someone_admits(const struct shard_view *view, int32_t task, const struct shard__need *need)
+{
+    for (int32_t i = 0; i < view->cluster->open_count; i++)
+        if (shard__view_admits(view, task, need, view->cluster->open[i]))
+            return 1;
+    return 0;
+}
+
 int32_t shard__load_heap_best(const struct shard__load_heap *heap, const struct shard_view *view,
                               const struct shard__need *need, shard__host_filter filter, const void *filter_self,
                               int32_t task)
 {
-    int32_t best = -1;
-    /* The root is nearly always good; when it is not, the array is walked, which has the smaller loads in front. */
-    for (int32_t i = 0; i < heap->count; i++) {
-        int32_t host = heap->hosts[i];
+    int32_t best = -1, places[MOST_LEVELS], count = 0;
+    /* The root is nearly always good; when it is not, those below it are looked at that may be better than what was
+       found. */
+    if (heap->count > 0)
+        places[count++] = 0;
+    while (count > 0) {
+        int32_t at = places[--count], host = heap->hosts[at];
         if (best >= 0 && !before(heap, host, best))
             continue;
-        if (!shard__view_admits(view, task, need, host) || (filter != NULL && !filter(filter_self, view, task, host)))
-            continue;
-        best = host;
-        if (i == 0)
-            break;
+        if (shard__view_admits(view, task, need, host) && (filter == NULL || filter(filter_self, view, task, host)))
+            best = host;
+        for (int32_t child = at * 2 + 2; best != host && child > at * 2; child--)
+            if (child < heap->count)
+                places[count++] = child;
     }
     /* Hosts that there was no memory to take in. */
     for (int32_t host = heap->host_count; best < 0 && host < view->cluster->host_count; host++)

@@ -23,6 +23,8 @@ struct shard__load_heap {
 
 /* Takes a host's change in. Hosts without memory to be taken in are looked at after the others. */
 void shard__load_heap_update(struct shard__load_heap *heap, const struct shard_view *view, int32_t host);
+/* Leaves a host out until its next change is taken in. */
+void shard__load_heap_leave(struct shard__load_heap *heap, int32_t host);
 void shard__load_heap_free(struct shard__load_heap *heap);
 
 /* Whether a policy wants a host for a task at all. */
@@ -32,6 +34,9 @@ typedef int (*shard__host_filter)(const void *self, const struct shard_view *vie
 int32_t shard__load_heap_best(const struct shard__load_heap *heap, const struct shard_view *view,
                               const struct shard__need *need, shard__host_filter filter, const void *filter_self,
                               int32_t task);
+
+/* Whether any host admits the task now. */
+int shard__someone_admits(const struct shard_view *view, int32_t task, const struct shard__need *need);
 
 /* The larger of the shares of slots, CPU and memory in use, 0..1. */
 double shard__host_load(const struct shard__host *host);

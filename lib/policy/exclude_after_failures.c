@@ -17,10 +17,12 @@ struct record {
     int64_t excluded_until_ns;
     int32_t failed_tasks; /* since it was excluded last */
     int32_t failures;
+    int32_t back_before, back_after; /* among those that come back: ids and 1 */
 };
 
 struct exclude {
-    struct shard__load_heap heap;
+    struct shard__load_heap heap;  /* without hosts that are excluded for all tasks: idle, they would come first */
+    int32_t first_back, last_back; /* these, in the order in which they come back; ids and 1, 0: none */
     struct shard_exclude_config config;
     struct record *hosts;
     size_t host_capacity;
@@ -40,10 +42,15 @@ static int32_t kind_of(const struct shard_view *view, int32_t task)
     return shard__workflow_profile(view->workflow, view->tasks->origin(view->run, task))->kind;
 }
 
+static int is_excluded(const struct exclude *policy, const struct shard_view *view, int32_t host)
+{
+    return host < policy->host_count && policy->hosts[host].excluded_until_ns > view->now_ns;
+}
+
 static int is_wanted(const void *self, const struct shard_view *view, int32_t task, int32_t host)
 {
     const struct exclude *policy = self;
-    if (host < policy->host_count && policy->hosts[host].excluded_until_ns > view->now_ns)
+    if (is_excluded(policy, view, host))
         return 0;
     if (shard__intmap_find(&policy->kind_failures, key_of(view, kind_of(view, task), host)) >=
         policy->config.max_failed_tasks_per_host_kind)
@@ -85,22 +92,66 @@ static int32_t least_bad(const struct exclude *policy, const struct shard_view *
     return best;
 }
 
+static void host_changed(void *self, const shard_view *view, shard_host_id host)
+{
+    struct exclude *policy = self;
+    if (is_excluded(policy, view, host))
+        shard__load_heap_leave(&policy->heap, host);
+    else
+        shard__load_heap_update(&policy->heap, view, host);
+}
+
+static void unlink_host(struct exclude *policy, int32_t host)
+{
+    struct record *record = &policy->hosts[host];
+    if (record->back_before == 0 && policy->first_back != host + 1)
+        return; /* it was not excluded */
+    *(record->back_before > 0 ? &policy->hosts[record->back_before - 1].back_after : &policy->first_back) =
+        record->back_after;
+    *(record->back_after > 0 ? &policy->hosts[record->back_after - 1].back_before : &policy->last_back) =
+        record->back_before;
+    record->back_before = record->back_after = 0;
+}
+
+/* For as long as every other, so it is the last to come back. */
+static void leave_out(struct exclude *policy, const struct shard_view *view, int32_t host)
+{
+    struct record *record = &policy->hosts[host];
+    unlink_host(policy, host);
+    record->excluded_until_ns = view->now_ns + shard__seconds_to_ns(policy->config.exclude_seconds);
+    record->back_before = policy->last_back;
+    *(policy->last_back > 0 ? &policy->hosts[policy->last_back - 1].back_after : &policy->first_back) = host + 1;
+    policy->last_back = host + 1;
+    shard__load_heap_leave(&policy->heap, host);
+}
+
+static void take_back(struct exclude *policy, const struct shard_view *view)
+{
+    while (policy->first_back > 0 && !is_excluded(policy, view, policy->first_back - 1)) {
+        int32_t host = policy->first_back - 1;
+        unlink_host(policy, host);
+        shard__load_heap_update(&policy->heap, view, host);
+    }
+}
+
 static int place(void *self, const shard_view *view, shard_task_id task, struct shard_decision *ret_decision)
 {
     struct exclude *policy = self;
     struct shard__need need = view->tasks->need(view->run, task);
+    take_back(policy, view);
     int32_t host = shard__load_heap_best(&policy->heap, view, &need, is_wanted, policy, task);
     if (host >= 0) {
         shard__decide_start(ret_decision, host, SHARD_REASON_LEAST_LOADED, (double)policy->heap.load[host]);
         return 0;
     }
-    host = least_bad(policy, view, &need, task);
-    if (host < 0)
+    if (!shard__someone_admits(view, task, &need)) {
         shard__decide_wait(ret_decision, SHARD_REASON_NO_CAPACITY, 0, 0); /* excluded or not: all are full */
-    else if (someone_could(policy, view, &need, task))
+    } else if (someone_could(policy, view, &need, task)) {
         shard__decide_wait(ret_decision, SHARD_REASON_EXCLUDED, 0, 0); /* what has room is excluded, the rest is full */
-    else
-        shard__decide_start(ret_decision, host, SHARD_REASON_LEAST_BAD, (double)policy->heap.load[host]);
+    } else {
+        host = least_bad(policy, view, &need, task);
+        shard__decide_start(ret_decision, host, SHARD_REASON_LEAST_BAD, shard__host_load(&view->cluster->hosts[host]));
+    }
     return 0;
 }
 
@@ -148,17 +199,11 @@ static int after_failure(void *self, const shard_view *view, shard_task_id task,
     bump(policy, &policy->kind_failures, key_of(view, kind_of(view, task), host));
     if (++record->failed_tasks >= policy->config.max_failed_tasks_per_host) {
         record->failed_tasks = 0;
-        record->excluded_until_ns = view->now_ns + shard__seconds_to_ns(policy->config.exclude_seconds);
+        leave_out(policy, view, host);
         shard__log(policy->heap.context, SHARD_LOG_INFO, "host-excluded", "host '%s' is excluded for %.0f s",
                    view->cluster->hosts[host].name, policy->config.exclude_seconds);
     }
     return 0;
-}
-
-static void host_changed(void *self, const shard_view *view, shard_host_id host)
-{
-    struct exclude *policy = self;
-    shard__load_heap_update(&policy->heap, view, host);
 }
 
 static void attach(void *self, const shard_view *view)

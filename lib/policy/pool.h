@@ -49,7 +49,8 @@ void shard__pool_refuse(struct shard__pool *pool, int32_t host, int32_t kind, in
 /* Asks for a host at a time, not long before which shard__pool_woken() gives it; again at the same time is asked for
  * once. 0 or SHARD_ENOMEM. */
 int shard__pool_wake(struct shard__pool *pool, int32_t host, int64_t at_ns);
-/* Seconds until shard__pool_woken() gives the next host, a little more rather than less; infinity: none is asked for. */
+/* Seconds until shard__pool_woken() gives the next host, a little more rather than less; infinity: none is asked for.
+ */
 double shard__pool_next_seconds(const struct shard__pool *pool, int64_t now_ns);
 /* A host whose time has come; -1: none. */
 int32_t shard__pool_woken(struct shard__pool *pool, int64_t now_ns);
