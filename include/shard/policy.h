@@ -77,13 +77,13 @@ struct shard_task_view {
 struct shard_decision {
     size_t struct_size;
     enum shard_decision_kind kind;
-    shard_host_id host;   /* START, MOVE, REPLICATE */
-    int32_t parts;        /* SPLIT */
-    double wait_seconds;  /* WAIT: at most so long, and never more than an hour; 0: until a host changes;
-                             in review: at least so long */
-    int64_t memory_bytes; /* ESCALATE, and with START: what to ask for instead; 0: no change */
-    double p_fail;        /* forecast it stands on; NaN: not known */
-    double expected_seconds;
+    shard_host_id host;      /* START, MOVE, REPLICATE */
+    int32_t parts;           /* SPLIT */
+    double wait_seconds;     /* WAIT: at most so long, and never more than an hour; 0: until a host changes;
+                                in review: at least so long */
+    int64_t memory_bytes;    /* ESCALATE, and with START: what to ask for instead; 0: no change */
+    double p_fail;           /* forecast it stands on; NaN, and what is no probability: not known */
+    double expected_seconds; /* the same, of seconds */
     enum shard_reason_code reason;
     double value; /* of the reason */
     double limit;

@@ -19,6 +19,10 @@ void shard__run_tame(struct shard_decision *decision)
         decision->wait_seconds = 0;
     if (decision->wait_seconds > longest_wait_seconds)
         decision->wait_seconds = longest_wait_seconds;
+    if (!(decision->p_fail >= 0 && decision->p_fail <= 1))
+        decision->p_fail = NAN;
+    if (!(decision->expected_seconds >= 0 && isfinite(decision->expected_seconds)))
+        decision->expected_seconds = NAN;
     if (decision->memory_bytes < 0)
         decision->memory_bytes = 0;
     if (decision->disk_bytes < 0)

@@ -113,6 +113,30 @@ START_TEST(units_that_go_back_or_are_too_many_are_left_out_and_logged_once)
 }
 END_TEST
 
+/* Of ten units. */
+START_TEST(an_end_that_tells_units_beyond_the_range_tells_all_or_none)
+{
+    static const int64_t units[] = {11, INT64_MAX, -1, INT64_MIN};
+    int run = begin(plan_silent), is_split = _i >= 4;
+    if (is_split) { /* it is told to end, and its rest is to be shared */
+        world.attempts[0].plan.shrink = WORLD_CANNOT_SHRINK;
+        ck_assert_int_eq(shard_engine_split(world.engine, world.runs[run].id, 0, 2), 0);
+        world_settle(&world);
+    }
+    struct shard_attempt_end end = {.struct_size = sizeof(end),
+                                    .outcome = is_split ? SHARD_OUTCOME_PREEMPTED : SHARD_OUTCOME_DONE,
+                                    .units_done = units[_i % 4]};
+    world.plan = plan;
+    world.on_event = NULL;
+    world_end_attempt(&world, 0, end.outcome); /* it frees its host, and says nothing itself */
+    ck_assert_int_eq(shard_sink_attempt_ended(world_engine_sink(&world), world.attempts[0].token, &end), 0);
+    world_settle(&world);
+    ck_assert_int_eq(view_of(run).state, is_split && units[_i % 4] < 0 ? SHARD_TASK_SPLIT : SHARD_TASK_DONE);
+    ck_assert_int_eq(world_finish(&world, run), SHARD_RUN_DONE);
+    world_free(&world);
+}
+END_TEST
+
 START_TEST(progress_does_not_crowd_out_other_events)
 {
     world_init(&world, "least_loaded");
@@ -172,6 +196,7 @@ int main(void)
     TCase *tcase = tcase_create("progress");
     tcase_add_test(tcase, units_that_are_done_are_seen_while_the_task_runs_and_not_after);
     tcase_add_test(tcase, units_that_go_back_or_are_too_many_are_left_out_and_logged_once);
+    tcase_add_loop_test(tcase, an_end_that_tells_units_beyond_the_range_tells_all_or_none, 0, 8);
     tcase_add_test(tcase, progress_does_not_crowd_out_other_events);
     tcase_add_test(tcase, a_task_is_seen_to_be_ready_since_its_last_predecessor_was_done);
     suite_add_tcase(suite, tcase);

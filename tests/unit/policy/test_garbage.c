@@ -4,6 +4,7 @@
  * are none, kinds that do not fit, errors. The world checks each start; here it is said that every run comes to an end.
  */
 
+#include <math.h>
 #include <string.h>
 
 #include <shard/shard.h>
@@ -16,9 +17,17 @@ static struct world world;
 static struct garbage garbage;
 static int64_t refused, gave_up, moved;
 
+/* Whatever it says: what is told and kept is a probability, or not known. */
+static void check_forecast(struct world *w, const struct shard_event *event)
+{
+    (void)w;
+    ck_assert(isnan(event->p_fail) || (event->p_fail >= 0 && event->p_fail <= 1));
+}
+
 static void begin(uint64_t seed, int gives_up)
 {
     world_init(&world, NULL);
+    world.on_event = check_forecast;
     world.random = seed * 0x9e3779b97f4a7c15u + 1;
     garbage = (struct garbage){.random = seed * 0xd1342543de82ef95u + 1, .gives_up = gives_up};
     world.policy = (struct shard_policy_handle){&garbage_policy, &garbage};
