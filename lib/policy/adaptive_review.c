@@ -126,7 +126,8 @@ int shard__adaptive_review(void *self, const shard_view *view, shard_task_id id,
     int64_t most = (int64_t)(copies_share * (double)policy->slots.all);
     int is_slow = shard__stragglers_review(&policy->stragglers, view, id, &progress, most < 1 ? 1 : most, ret_decision);
     int is_idle = policy->slots.free > view->tasks->ready_count(view->run), may_copy = is_slow && is_idle;
-    int may_share = may_copy || (is_idle && ends_last(policy, &running, &progress));
+    int may_share =
+        may_copy || (is_idle && ends_last(policy, &running, &progress) && view->tasks->may_share(view->run, id));
     if ((!is_sick && !may_share) || shard__stragglers_has_copy(&policy->stragglers, view, id))
         return 0;
     shard__adaptive_weigh_task(policy, view, id, &task);
