@@ -23,17 +23,6 @@ static int check_columns(const shard_forest *forest, const int32_t *columns, int
     return status;
 }
 
-/* Where a row's masks lie, and how far its trees are from each other. */
-static uint64_t *row_place(const shard_forest_block *block, int32_t row, size_t *ret_step)
-{
-    size_t trees = (size_t)block->forest->tree_count;
-    if (block->side == SHARD_FEATURE_TASK) {
-        *ret_step = 1;
-        return block->masks + (size_t)row * trees;
-    }
-    return block->masks + shard__host_masks_at(block->forest, row, ret_step);
-}
-
 static void mask_columns(const shard_forest_block *block, const float *values, int32_t begin, int32_t end,
                          uint64_t *masks)
 {
@@ -44,8 +33,8 @@ static void mask_columns(const shard_forest_block *block, const float *values, i
 /* Of a row, of which the first `changed` columns may have changed. */
 static void mask_row(shard_forest_block *block, int32_t row, const float *values, int32_t changed)
 {
-    size_t trees = (size_t)block->forest->tree_count, step;
-    uint64_t *masks = block->row_masks, *place = row_place(block, row, &step);
+    size_t trees = (size_t)block->forest->tree_count;
+    uint64_t *masks = block->masks + (size_t)row * trees;
     uint64_t *rest = block->rests == NULL ? masks : block->rests + (size_t)row * trees;
     if (block->rests == NULL || changed > block->quick_count || !block->has_rests[row]) {
         memset(rest, 0xff, trees * sizeof(uint64_t));
@@ -56,8 +45,11 @@ static void mask_row(shard_forest_block *block, int32_t row, const float *values
         memcpy(masks, rest, trees * sizeof(uint64_t));
     }
     mask_columns(block, values, 0, block->quick_count, masks);
+    if (block->tiles == NULL)
+        return;
+    uint64_t *tile = block->tiles + shard__tile_at(block->forest, row);
     for (size_t tree = 0; tree < trees; tree++)
-        place[tree * step] = masks[tree];
+        tile[tree * SHARD__TILE] = masks[tree];
 }
 
 /* How many columns there are in front of those that are the same. */
@@ -87,7 +79,7 @@ static void learn_quick(shard_forest_block *block, int32_t changed)
     memset(block->has_rests, 0, rows);
 }
 
-static int allocate(shard_forest_block *block, const int32_t *columns)
+static int allocate(shard_forest_block *block, const int32_t *columns, int has_tiles)
 {
     const shard_context *context = block->forest->context;
     size_t trees = (size_t)block->forest->tree_count, count = (size_t)block->column_count;
@@ -103,19 +95,22 @@ static int allocate(shard_forest_block *block, const int32_t *columns)
     if (block->forest->masks.nodes == NULL)
         return 0;
     block->mask_count = padded * trees + 1;
-    block->row_masks = shard__zalloc(context, trees * sizeof(uint64_t));
     block->masks = shard__realloc(context, NULL, 0, block->mask_count * sizeof(uint64_t));
-    if (block->row_masks == NULL || block->masks == NULL)
+    if (has_tiles)
+        block->tiles = shard__realloc(context, NULL, 0, block->mask_count * sizeof(uint64_t));
+    if (block->masks == NULL || (has_tiles && block->tiles == NULL))
         return SHARD_ENOMEM;
     /* Rows that no one asks for must have a first leaf, too. */
     memset(block->masks, 0xff, block->mask_count * sizeof(uint64_t));
+    if (block->tiles != NULL)
+        memset(block->tiles, 0xff, block->mask_count * sizeof(uint64_t));
     for (int32_t row = 0; row < block->rows; row++)
         mask_row(block, row, block->values, block->column_count);
     return 0;
 }
 
-int shard_forest_block_new(const shard_forest *forest, enum shard_feature_group side, const int32_t *columns,
-                           int32_t column_count, int32_t rows, shard_forest_block **ret_block)
+int shard__block_new(const shard_forest *forest, enum shard_feature_group side, const int32_t *columns,
+                     int32_t column_count, int32_t rows, int has_tiles, shard_forest_block **ret_block)
 {
     shard__clear_error();
     if (side != SHARD_FEATURE_TASK && side != SHARD_FEATURE_HOST)
@@ -132,12 +127,19 @@ int shard_forest_block_new(const shard_forest *forest, enum shard_feature_group 
     block->side = side;
     block->column_count = column_count;
     block->rows = rows;
-    if ((status = allocate(block, columns)) < 0) {
+    if ((status = allocate(block, columns, has_tiles)) < 0) {
         shard_forest_block_free(block);
         return status;
     }
     *ret_block = block;
     return 0;
+}
+
+int shard_forest_block_new(const shard_forest *forest, enum shard_feature_group side, const int32_t *columns,
+                           int32_t column_count, int32_t rows, shard_forest_block **ret_block)
+{
+    int has_tiles = side == SHARD_FEATURE_HOST && forest->use_avx512;
+    return shard__block_new(forest, side, columns, column_count, rows, has_tiles, ret_block);
 }
 
 int shard_forest_block_set(shard_forest_block *block, int32_t first, const struct shard_matrix *rows)
@@ -176,7 +178,7 @@ void shard_forest_block_free(shard_forest_block *block)
     shard__release(context, block->columns, ((size_t)block->column_count + 1) * sizeof(int32_t));
     shard__release(context, block->values, ((size_t)block->rows * (size_t)block->column_count + 1) * sizeof(float));
     shard__release(context, block->masks, block->mask_count * sizeof(uint64_t));
-    shard__release(context, block->row_masks, (size_t)block->forest->tree_count * sizeof(uint64_t));
+    shard__release(context, block->tiles, block->mask_count * sizeof(uint64_t));
     shard__release(context, block->rests, (size_t)block->rows * (size_t)block->forest->tree_count * sizeof(uint64_t));
     shard__release(context, block->has_rests, (size_t)block->rows);
     shard__release(context, block, sizeof(*block));

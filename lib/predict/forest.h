@@ -211,6 +211,9 @@ int shard__splits_sort(const shard_forest *forest, struct shard__splits *ret_spl
 int shard__forest_build_walk(shard_forest *forest);
 int shard__forest_build_masks(shard_forest *forest, const struct shard__splits *splits);
 
+/* As shard_forest_block_new(). Tiles are for asking for all pairs at once with AVX-512, and cost where rows are set. */
+int shard__block_new(const shard_forest *forest, enum shard_feature_group side, const int32_t *columns,
+                     int32_t column_count, int32_t rows, int has_tiles, shard_forest_block **ret_block);
 int64_t shard__block_rows(const shard_forest_block *block);
 
 static inline uint32_t shard__float_bits(float value)

@@ -125,9 +125,10 @@ static int block_new(void *self, enum shard_feature_group group, int32_t rows, v
     if (side == NULL)
         return SHARD_ENOMEM;
     side->group = group;
-    int status = shard_forest_block_new(predictor->failure, group, columns, count, rows, &side->failure);
+    /* Without tiles: an engine sets rows again and again, and asks for a few pairs. */
+    int status = shard__block_new(predictor->failure, group, columns, count, rows, 0, &side->failure);
     if (status == 0 && predictor->seconds != NULL)
-        status = shard_forest_block_new(predictor->seconds, group, columns, count, rows, &side->seconds);
+        status = shard__block_new(predictor->seconds, group, columns, count, rows, 0, &side->seconds);
     if (status == 0 && predictor->seconds_are_ratios)
         status = usual_new(predictor, rows, side);
     if (status < 0)

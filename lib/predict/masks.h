@@ -10,9 +10,7 @@
 
 #include "forest.h"
 
-/*
- * Rows lie tree by tree, one after the other, since a pair reads the whole of one. Only for AVX-512 hosts stand side by
- * side: tile i has, tree by tree, the masks of rows 16i .. 16i + 15.
+/* For all hosts at once AVX-512 wants them side by side: tile i has, tree by tree, the masks of rows 16i .. 16i + 15.
  */
 enum { SHARD__TILE = 16 };
 
@@ -22,10 +20,11 @@ struct shard_forest_block {
     int32_t *columns;
     int32_t column_count;
     int32_t rows;
-    float *values;   /* rows * column_count, for what goes without masks */
-    uint64_t *masks; /* NULL if the forest has none */
+    float *values; /* rows * column_count, for what goes without masks */
+    uint64_t
+        *masks; /* row by row, each tree by tree, since a pair reads the whole of one; NULL if the forest has none */
     size_t mask_count;
-    uint64_t *row_masks; /* scratch: of one row, tree by tree */
+    uint64_t *tiles; /* the same; NULL: there are none */
     /* The columns in front that change often, learnt from what is set, and what the other columns of each row rule out:
        of a host most are about its samples, and stay as they are while tasks come and go. */
     int32_t quick_count;
@@ -33,12 +32,11 @@ struct shard_forest_block {
     unsigned char *has_rests; /* by row */
 };
 
-/* Where a host's masks begin, and how far its trees are from each other. */
-static inline size_t shard__host_masks_at(const shard_forest *forest, int32_t row, size_t *ret_step)
+/* Where a row's masks begin in the tiles, of which each tree has SHARD__TILE. */
+static inline size_t shard__tile_at(const shard_forest *forest, int32_t row)
 {
-    size_t trees = (size_t)forest->tree_count, at = (size_t)row;
-    *ret_step = forest->use_avx512 ? SHARD__TILE : 1;
-    return forest->use_avx512 ? at / SHARD__TILE * SHARD__TILE * trees + at % SHARD__TILE : at * trees;
+    size_t at = (size_t)row;
+    return at / SHARD__TILE * SHARD__TILE * (size_t)forest->tree_count + at % SHARD__TILE;
 }
 
 /* Clears in `masks`, tree by tree, the leaves that a feature's value rules out. */

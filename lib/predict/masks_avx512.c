@@ -82,11 +82,11 @@ WITH_AVX512 void shard__mask_pairs_avx512(const shard_forest *forest, struct sha
     const float *leaves = forest->masks.leaves;
     struct shard__mask_pairs at = *pairs;
     float s0 = at.sums[0], s1 = at.sums[1], s2 = at.sums[2], s3 = at.sums[3];
-    for (int32_t tree = 0, tile = 0; tree < forest->tree_count; tree++, tile += SHARD__TILE) {
-        s0 += leaves[(int)_lzcnt_u64(at.task[0][tree] & at.host[0][tile])];
-        s1 += leaves[(int)_lzcnt_u64(at.task[1][tree] & at.host[1][tile])];
-        s2 += leaves[(int)_lzcnt_u64(at.task[2][tree] & at.host[2][tile])];
-        s3 += leaves[(int)_lzcnt_u64(at.task[3][tree] & at.host[3][tile])];
+    for (int32_t tree = 0; tree < forest->tree_count; tree++) {
+        s0 += leaves[(int)_lzcnt_u64(at.task[0][tree] & at.host[0][tree])];
+        s1 += leaves[(int)_lzcnt_u64(at.task[1][tree] & at.host[1][tree])];
+        s2 += leaves[(int)_lzcnt_u64(at.task[2][tree] & at.host[2][tree])];
+        s3 += leaves[(int)_lzcnt_u64(at.task[3][tree] & at.host[3][tree])];
         leaves += SHARD__MASK_LEAVES;
     }
     pairs->sums[0] = s0, pairs->sums[1] = s1, pairs->sums[2] = s2, pairs->sums[3] = s3;

@@ -120,7 +120,8 @@ static int margins_by_rows(const struct job *job)
 
 static void tiles(const struct job *job, const uint64_t *task, int64_t first, int64_t count, float *sums)
 {
-    const uint64_t *hosts = job->hosts->masks + (size_t)first * SHARD__TILE * (size_t)job->forest->tree_count;
+    const uint64_t *hosts = (job->hosts->tiles != NULL ? job->hosts->tiles : job->hosts->masks) +
+                            (size_t)first * SHARD__TILE * (size_t)job->forest->tree_count;
 #if SHARD__HAS_AVX512
     if (job->forest->use_avx512) {
         shard__mask_tiles_avx512(job->forest, task, hosts, count, sums);
@@ -187,13 +188,14 @@ static void mask_pair_features(const struct job *job, int64_t index, uint64_t *m
 {
     const float *values = job->pairs.pair_features.values + index * job->pair_stride;
     for (int32_t k = 0; k < job->pair_column_count; k++)
-        shard__mask_feature(job->forest, job->pair_columns[k], values[k], masks);
+        if (is_split_on(job->forest, job->pair_columns[k]))
+            shard__mask_feature(job->forest, job->pair_columns[k], values[k], masks);
 }
 
 /* Pairs in any order, some at a time. `own`: room for the masks of that many; NULL: a pair's are its task's. */
 static void margins_of_wanted(const struct job *job, const uint64_t *others, uint64_t *own)
 {
-    size_t trees = (size_t)job->forest->tree_count, step;
+    size_t trees = (size_t)job->forest->tree_count;
     for (int64_t first = 0; first < job->count; first += SHARD__ABREAST) {
         int64_t count = job->count - first < SHARD__ABREAST ? job->count - first : SHARD__ABREAST;
         struct shard__mask_pairs abreast;
@@ -201,7 +203,7 @@ static void margins_of_wanted(const struct job *job, const uint64_t *others, uin
             int64_t at = first + (i < count ? i : 0); /* what is too many is of no use, and does no harm */
             struct shard_pair pair = pair_of(job, at);
             abreast.task[i] = job->tasks->masks + (size_t)pair.task * trees;
-            abreast.host[i] = job->hosts->masks + shard__host_masks_at(job->forest, pair.host, &step);
+            abreast.host[i] = job->hosts->masks + (size_t)pair.host * trees;
             abreast.sums[i] = job->margins[at];
             if (own == NULL || i >= count)
                 continue;
@@ -233,22 +235,25 @@ static void mask_others(const shard_forest *forest, const unsigned char *taken, 
 static int evaluate(const struct job *job, const unsigned char *taken)
 {
     const shard_forest *forest = job->forest;
+    enum { ON_STACK = 16384 };
     size_t trees = (size_t)forest->tree_count, scratch_bytes = (2 + SHARD__ABREAST) * (trees + 1) * sizeof(uint64_t);
+    uint64_t small[ON_STACK / sizeof(uint64_t)], *scratch = small;
     const uint64_t *others;
     int has_own = 0;
     if (forest->masks.nodes == NULL)
         return margins_by_rows(job);
     for (int32_t i = 0; i < job->pair_column_count && !has_own; i++)
         has_own = is_split_on(forest, job->pair_columns[i]);
-    uint64_t *scratch = shard__realloc(forest->context, NULL, 0, scratch_bytes);
-    if (scratch == NULL)
+    if (scratch_bytes > ON_STACK && (scratch = shard__realloc(forest->context, NULL, 0, scratch_bytes)) == NULL)
         return SHARD_ENOMEM;
     mask_others(forest, taken, scratch, &others);
-    if (job->pairs.wanted == NULL && !has_own)
+    int may_tile = !forest->use_avx512 || job->hosts->tiles != NULL;
+    if (job->pairs.wanted == NULL && !has_own && may_tile)
         margins_of_all(job, others, scratch + trees);
     else
         margins_of_wanted(job, others, has_own || others != NULL ? scratch + 2 * trees : NULL);
-    shard__release(forest->context, scratch, scratch_bytes);
+    if (scratch != small)
+        shard__release(forest->context, scratch, scratch_bytes);
     return 0;
 }
 
