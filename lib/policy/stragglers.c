@@ -164,28 +164,36 @@ void shard__stragglers_replicate(struct shard__stragglers *stragglers, const str
     shard__stragglers_copied(stragglers, view, task);
 }
 
-void shard__stragglers_over(struct shard__stragglers *stragglers, const struct shard_view *view, int32_t task)
+/* The task that this one, as a subtask, is one of the two attempts of; -1: it is no subtask. */
+static int32_t parent_of(const struct shard_view *view, int32_t task)
 {
     struct shard_task_view about = {.struct_size = sizeof(about)};
+    if (view->tasks->origin(view->run, task) == task)
+        return -1;
+    view->tasks->describe(view->run, task, &about);
+    return about.parent;
+}
+
+void shard__stragglers_over(struct shard__stragglers *stragglers, const struct shard_view *view, int32_t task)
+{
     if (stragglers->copies.count == 0)
         return;
     shard__intmap_remove(&stragglers->copies, (uint64_t)key_of(view, task));
-    view->tasks->describe(view->run, task, &about); /* it may be one of the two attempts, as a subtask */
-    if (about.parent >= 0)
-        shard__intmap_remove(&stragglers->copies, (uint64_t)key_of(view, about.parent));
+    int32_t parent = parent_of(view, task);
+    if (parent >= 0)
+        shard__intmap_remove(&stragglers->copies, (uint64_t)key_of(view, parent));
 }
 
 int shard__stragglers_has_copy(const struct shard__stragglers *stragglers, const struct shard_view *view, int32_t task)
 {
-    struct shard_task_view about = {.struct_size = sizeof(about)};
     if (view->tasks->replica(view->run, task) >= 0)
         return 1; /* also when that was before the run was taken up again */
     if (stragglers->copies.count == 0)
         return 0;
     if (shard__intmap_find(&stragglers->copies, (uint64_t)key_of(view, task)) >= 0)
         return 1;
-    view->tasks->describe(view->run, task, &about); /* it may be one of the two attempts, as a subtask */
-    return about.parent >= 0 && shard__intmap_find(&stragglers->copies, (uint64_t)key_of(view, about.parent)) >= 0;
+    int32_t parent = parent_of(view, task);
+    return parent >= 0 && shard__intmap_find(&stragglers->copies, (uint64_t)key_of(view, parent)) >= 0;
 }
 
 void shard__stragglers_forget(struct shard__stragglers *stragglers)

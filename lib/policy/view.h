@@ -20,7 +20,7 @@ struct shard__running {
     int64_t started_ns;
     double expected_seconds; /* on this host, as it was forecast at the start; NaN: not known */
     int64_t units_done;      /* of its range; 0: none, or not told */
-    int64_t units;
+    int64_t units;           /* of its range, where any are done */
 };
 
 struct shard__view_tasks {

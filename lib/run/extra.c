@@ -241,13 +241,15 @@ static int running(const void *self, int32_t task, struct shard__running *ret_ru
     if (slot < 0 || run->attempts->slots[slot].phase != SHARD__ATTEMPT_STARTED)
         return 0;
     const struct shard__attempt *attempt = &run->attempts->slots[slot];
-    int64_t begin, end;
-    shard__run_units(run, task, &begin, &end);
     *ret_running = (struct shard__running){.host = attempt->host,
                                            .started_ns = attempt->started_ns,
                                            .expected_seconds = (double)attempt->expected_seconds,
-                                           .units_done = attempt->units_done,
-                                           .units = end - begin};
+                                           .units_done = attempt->units_done};
+    if (attempt->units_done > 0) {
+        int64_t begin, end;
+        shard__run_units(run, task, &begin, &end);
+        ret_running->units = end - begin;
+    }
     return 1;
 }
 
