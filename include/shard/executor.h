@@ -29,6 +29,13 @@
  * The attempt keeps its token. It belongs to a subtask now; reattach names it as it was started, with the range that is
  * left to it, and again asks for `depth` once.
  *
+ * Small tasks whose launch takes longer than they run may share one. An executor with `start_many` is given some
+ * attempts of one host at once, which ask for the same, and runs their commands one after another, in that order, in
+ * one container. Each is answered under its own token, as it ends. The container ends with the first that does not end
+ * well, or is cancelled while it runs: that one is answered first, then those behind it, as PREEMPTED, and nobody is
+ * blamed for these. One that is cancelled before it has begun is left out. After a restart each is asked for by
+ * itself: what runs, and what will run once those before it have ended, is RUNNING.
+ *
  * Without `shrink`, or when it answers SHARD_ENOTSUP, the attempt is cancelled (SHARD_CANCEL_SPLIT). Its end tells in
  * units_done how many units it leaves behind done, with their outputs in place as part 0; 0 when it cannot say.
  */
@@ -114,6 +121,12 @@ struct shard_executor {
      * part was split off the attempt; the same number comes again when an answer did not become durable.
      */
     int (*shrink)(void *self, shard_sink *sink, shard_token token, int64_t units, int32_t depth);
+    /**
+     * (optional) Starts attempts that run one after another in one container: 2 or more, at most SHARD_MOST_WITH + 1.
+     * What a start asks for is what the container gets. Without it policies' wishes for that go unheard.
+     */
+    int (*start_many)(void *self, shard_sink *sink, const shard_token *tokens, const struct shard_start *starts,
+                      int32_t count);
 };
 
 SHARD_END

@@ -67,6 +67,7 @@ struct shard_task_view {
     int64_t disk_bytes;       /* asked for now, as memory_bytes */
     int64_t max_memory_bytes; /* that the attempt held which has ended just now; 0: not known, or in other calls than */
     int64_t max_disk_bytes;   /* after_failure and after_success */
+    double launch_seconds;    /* the same of what its launch took beside the seconds that it ran */
     int32_t subtask_count; /* that it was split into, if ever: what is placed then is its merge step, which is neither
                               split nor replicated */
     shard_task_id replica; /* the subtask that has the other of two attempts, while either may be the first: it is not
@@ -93,7 +94,11 @@ struct shard_decision {
                          is said. An engine that keeps outcomes keeps it, for explain: with the record of a START,
                          SPLIT, MOVE or REPLICATE, and of a WAIT with that of what follows it */
     int64_t disk_bytes; /* as memory_bytes */
+    int32_t with;       /* START: so many more tasks, at most SHARD_MOST_WITH, that run one after another in the same
+                           container, behind this one: those that come next, ask for the same, have had no attempt and
+                           have their inputs on the host; as many as there are, none if the executor cannot (start_many) */
 };
+enum { SHARD_MOST_WITH = 63 };
 
 /** The port. Functions marked (optional) may be NULL. */
 struct shard_policy {

@@ -106,10 +106,12 @@ enum shard_reason_code {
     SHARD_REASON_REPLICA_RUNS = 40,  /* not tried again: its replica goes on */
     SHARD_REASON_FORECAST_BETTER = 41, /* start: value: probability of failure where it was, limit: the threshold */
     SHARD_REASON_MORE_DISK = 42,       /* escalate: value: bytes asked for now, limit: before */
-    SHARD_REASON_AMENDED = 43          /* it had a host, and is placed anew: what is known of it was amended */
+    SHARD_REASON_AMENDED = 43,         /* it had a host, and is placed anew: what is known of it was amended */
+    SHARD_REASON_SHARES_LAUNCH = 44,   /* start: in one container, behind the task with the id `value` */
+    SHARD_REASON_CAME_APART = 45       /* it had not begun when one before it in its container did not end well */
 };
 /* The last of them. It grows with the library. */
-enum { SHARD_REASON_LAST = SHARD_REASON_AMENDED };
+enum { SHARD_REASON_LAST = SHARD_REASON_CAME_APART };
 
 /**
  * Names of the values above, as they stand in events and reports: "out_of_memory", "running", "start".

@@ -87,6 +87,7 @@ struct shard_sim_result {
     int32_t task_count;                    /* with subtasks */
     int32_t sick_hosts;                    /* that are or become sick */
     int64_t events;                        /* of the simulation */
+    int64_t launches;                      /* of containers, in which one attempt or several ran */
 };
 
 /**

@@ -32,6 +32,7 @@ struct shard_attempt_end {
                                    executor has `shrink`, or was told to cancel for a split: see shard/executor.h */
     const char *message;        /* one line for people, of a failure; copied; NULL: none */
     int64_t max_disk_bytes;     /* 0: not known */
+    double launch_seconds;      /* beside `seconds`: until the command began; 0: not known, or there was no launch */
 };
 
 /**

@@ -93,6 +93,8 @@ const char *shard_reason_text(int reason)
         [SHARD_REASON_FORECAST_BETTER] = "less likely to fail than where it was",
         [SHARD_REASON_MORE_DISK] = "asks for more disk",
         [SHARD_REASON_AMENDED] = "amended in the catalog",
+        [SHARD_REASON_SHARES_LAUNCH] = "shares the launch of another",
+        [SHARD_REASON_CAME_APART] = "one before it in its container did not end well",
     };
     return PICK(texts, reason);
 }

@@ -33,10 +33,11 @@ static int ended(struct shard_engine *engine, const struct shard__answer *answer
                                     .outcome = (enum shard_outcome)answer->outcome,
                                     .exit_code = answer->code,
                                     .seconds = answer->as.ended.seconds,
-                                    .cpu_seconds = answer->as.ended.cpu_seconds,
+                                    .cpu_seconds = (double)answer->as.ended.cpu_seconds,
                                     .max_memory_bytes = answer->as.ended.max_memory_bytes,
                                     .max_disk_bytes = answer->as.ended.max_disk_bytes,
                                     .units_done = answer->as.ended.units_done,
+                                    .launch_seconds = (double)answer->as.ended.launch_seconds,
                                     .message = answer->message};
     return shard__run_attempt_ended(run, slot, &end);
 }
@@ -60,15 +61,8 @@ static int reattached(struct shard_engine *engine, const struct shard__answer *a
         return unknown(run, slot);
     if (shard__events_reserve(engine, 1) < 0)
         return SHARD_ENOMEM;
-    struct shard__attempt *attempt = &engine->attempts.slots[slot];
-    attempt->phase = SHARD__ATTEMPT_STARTED;
-    attempt->started_ns = engine->now_ns;
-    double timeout_seconds =
-        shard__workflow_profile(run->workflow, shard__run_origin(run, attempt->task))->timeout_seconds;
-    if (!attempt->cancelled)
-        shard__attempts_set_deadline(
-            &engine->attempts, slot,
-            timeout_seconds > 0 ? shard__later_ns(engine->now_ns, shard__seconds_to_ns(timeout_seconds)) : INT64_MAX);
+    const struct shard__attempt *attempt = &engine->attempts.slots[slot];
+    shard__run_attempt_began(run, slot);
     struct shard__event event = {.kind = SHARD_EVENT_ATTEMPT_ADOPTED,
                                  .run = attempt->run,
                                  .task = attempt->task,

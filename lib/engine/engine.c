@@ -194,6 +194,7 @@ void shard_engine_free(shard_engine *engine)
     shard__release(context, engine->tags, engine->tag_capacity * sizeof(*engine->tags));
     shard__release(context, engine->samples, engine->sample_capacity * sizeof(*engine->samples));
     shard__release(context, engine->effects.items, engine->effects.capacity * sizeof(*engine->effects.items));
+    shard__starts_free(engine);
     shard__calls_free(engine);
     if (engine->own_policy.port != NULL)
         engine->own_policy.port->destroy(engine->own_policy.self);

@@ -88,6 +88,14 @@ struct shard__tag {
     int32_t attempt;
 };
 
+/* The starts that are given to the executor at once: room that is used again. */
+struct shard__starts {
+    struct shard_start *starts;
+    struct shard__texts *texts; /* that they point to */
+    shard_token *tokens;
+    size_t capacity, text_capacity, token_capacity;
+};
+
 struct shard_engine {
     shard_context *context;
     struct shard_executor executor;
@@ -110,6 +118,7 @@ struct shard_engine {
     struct shard__attempts attempts;
     struct shard__stages stages;
     struct shard__effects effects;
+    struct shard__starts starts;
 
     struct shard__member *members;
     size_t member_capacity;
@@ -183,9 +192,17 @@ int shard__member_answered(struct shard_engine *engine, int32_t member, enum sha
                            struct shard__answer *answer);
 void shard__member_free(struct shard_engine *engine, struct shard__member *member);
 
+/* ---- start.c: how attempts come to the executor ---- */
+/* Room for the starts that a batch has which share a container. 0 or SHARD_ENOMEM. */
+int shard__starts_reserve(struct shard_engine *engine, const struct shard__member *member);
+void shard__starts_free(struct shard_engine *engine);
+/* A task's attempt became durable: it starts, unless it was cancelled or its host taken out meanwhile. */
+void shard__start_recorded(struct shard_engine *engine, const struct shard__member *member,
+                           const struct shard_record *record);
+int shard__reattach_all(struct shard_engine *engine, int32_t member);
+
 /* ---- act.c: what follows once records are durable ---- */
 int shard__act_on_batch(struct shard_engine *engine, int32_t member);
-int shard__reattach_all(struct shard_engine *engine, int32_t member);
 /* Carries out the runs' effects. */
 int shard__carry_out(struct shard_engine *engine);
 

@@ -77,7 +77,7 @@ static int32_t tag_attempts(struct shard_engine *engine, int32_t host)
     for (int32_t slot = engine->cluster.hosts[host].first_attempt; slot >= 0;
          slot = engine->attempts.slots[slot].next_on_host) {
         const struct shard__attempt *attempt = &engine->attempts.slots[slot];
-        if (attempt->phase < SHARD__ATTEMPT_STARTED)
+        if (attempt->phase < SHARD__ATTEMPT_STARTED || attempt->before >= 0)
             continue;
         if (shard__grow(engine->context, &engine->tags, &engine->tag_capacity, (size_t)engine->tag_count + 1,
                         sizeof(*engine->tags)) < 0)

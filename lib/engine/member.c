@@ -190,6 +190,7 @@ static int begin_again(struct shard_engine *engine, int32_t id)
                                        .rules = half->rules,
                                        .can_stage = half->can_stage,
                                        .can_shrink = half->can_shrink,
+                                       .can_start_many = half->can_start_many,
                                        .number = half->number,
                                        .spec = &spec};
     struct shard__run *run = NULL;

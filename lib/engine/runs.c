@@ -46,6 +46,7 @@ static int new_run(struct shard_engine *engine, const struct shard_run_spec *spe
                                        .rules = &engine->rules,
                                        .can_stage = engine->executor.stage != NULL,
                                        .can_shrink = engine->executor.shrink != NULL,
+                                       .can_start_many = engine->executor.start_many != NULL,
                                        .number = engine->member_count,
                                        .spec = spec};
     int status = shard__run_new(&config, ret_run);

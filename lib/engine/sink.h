@@ -31,7 +31,7 @@ struct shard__answer {
     union {
         struct {
             double seconds;
-            double cpu_seconds;
+            float cpu_seconds, launch_seconds;
             int64_t max_memory_bytes;
             int64_t max_disk_bytes;
             int64_t units_done;

@@ -13,7 +13,8 @@ void shard__run_tame(struct shard_decision *decision)
 {
     int reason = (int)decision->reason;
     /* A record with the reason "keeps the attempt" is read back when a run is taken up: it is the engine's alone. */
-    if (reason < 0 || reason > SHARD_REASON_LAST || reason == SHARD_REASON_KEEPS_ATTEMPT)
+    if (reason < 0 || reason > SHARD_REASON_LAST || reason == SHARD_REASON_KEEPS_ATTEMPT ||
+        reason == SHARD_REASON_SHARES_LAUNCH)
         decision->reason = SHARD_REASON_POLICY;
     if (!(decision->wait_seconds > 0))
         decision->wait_seconds = 0;

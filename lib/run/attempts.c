@@ -48,6 +48,8 @@ int32_t shard__attempts_open(struct shard__attempts *attempts, int32_t run, int3
                                                     .need = *need,
                                                     .next_on_host = on->first_attempt,
                                                     .previous_on_host = -1,
+                                                    .before = -1,
+                                                    .behind = -1,
                                                     .deadline_ns = INT64_MAX,
                                                     .expected_seconds = NAN};
     if (on->first_attempt >= 0)
@@ -58,22 +60,37 @@ int32_t shard__attempts_open(struct shard__attempts *attempts, int32_t run, int3
     return slot;
 }
 
-void shard__attempts_close(struct shard__attempts *attempts, int32_t slot)
+void shard__attempts_queue(struct shard__attempts *attempts, int32_t slot, int32_t before)
 {
     struct shard__attempt *attempt = &attempts->slots[slot];
+    attempt->before = before;
+    attempts->slots[before].behind = slot;
+    shard__cluster_give(attempts->cluster, attempt->host, &attempt->need);
+}
+
+int32_t shard__attempts_close(struct shard__attempts *attempts, int32_t slot)
+{
+    struct shard__attempt *attempt = &attempts->slots[slot];
+    int32_t before = attempt->before, behind = attempt->behind;
+    if (before >= 0)
+        attempts->slots[before].behind = behind;
+    if (behind >= 0)
+        attempts->slots[behind].before = before;
     if (attempt->next_on_host >= 0)
         attempts->slots[attempt->next_on_host].previous_on_host = attempt->previous_on_host;
     if (attempt->previous_on_host >= 0)
         attempts->slots[attempt->previous_on_host].next_on_host = attempt->next_on_host;
     else
         attempts->cluster->hosts[attempt->host].first_attempt = attempt->next_on_host;
-    shard__cluster_give(attempts->cluster, attempt->host, &attempt->need);
+    if (before < 0 && behind < 0)
+        shard__cluster_give(attempts->cluster, attempt->host, &attempt->need);
     attempt->phase = SHARD__ATTEMPT_FREE;
     /* 0 is left out, so that no token is 0. */
     attempt->generation = attempt->generation == UINT32_MAX ? 1 : attempt->generation + 1;
     attempt->next_on_host = attempts->first_free;
     attempts->first_free = slot;
     attempts->active--;
+    return before < 0 ? behind : -1;
 }
 
 void shard__attempts_set_deadline(struct shard__attempts *attempts, int32_t slot, int64_t deadline_ns)

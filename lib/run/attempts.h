@@ -31,8 +31,9 @@ struct shard__attempt {
     int32_t number;
     int32_t staging; /* pieces of data on their way */
     int32_t next_on_host, previous_on_host;
+    int32_t before, behind; /* in its container: the slots of those that run just before and after it; -1: none */
     struct shard__need need;
-    int64_t started_ns;     /* monotonic */
+    int64_t started_ns;     /* monotonic; 0 while another runs before it */
     int64_t review_ns;      /* monotonic; the policy is not asked about it before */
     int64_t deadline_ns;    /* timeout, or end of the grace of a cancelled one; INT64_MAX: none */
     float expected_seconds; /* on this host; NaN: not known */
@@ -71,8 +72,15 @@ int shard__attempts_reserve(struct shard__attempts *attempts);
 int32_t shard__attempts_open(struct shard__attempts *attempts, int32_t run, int32_t task, int32_t host, int32_t number,
                              const struct shard__need *need);
 
-/* Gives the slot and the need back; answers to it are stale from now on. */
-void shard__attempts_close(struct shard__attempts *attempts, int32_t slot);
+/* Lets an attempt that asks for the same run behind another, which is the last in its container: that one's need is
+ * theirs. */
+void shard__attempts_queue(struct shard__attempts *attempts, int32_t slot, int32_t before);
+
+/*
+ * Gives the slot back, and the need, unless it goes on to the one behind; answers to it are stale from now on. Returns
+ * the slot of an attempt that has become the first in its container with that, -1: none.
+ */
+int32_t shard__attempts_close(struct shard__attempts *attempts, int32_t slot);
 
 void shard__attempts_set_deadline(struct shard__attempts *attempts, int32_t slot, int64_t deadline_ns);
 

@@ -23,7 +23,9 @@ void shard__run_close_attempt(struct shard__run *run, int32_t slot)
     if (hot->has_extra) /* its next attempt will be its own */
         shard__run_extra(run, run->attempts->slots[slot].task)->levels = 0;
     run->in_flight--;
-    shard__attempts_close(run->attempts, slot);
+    int32_t next = shard__attempts_close(run->attempts, slot);
+    if (next >= 0 && run->attempts->slots[next].phase == SHARD__ATTEMPT_STARTED)
+        shard__run_attempt_began(run, next);
 }
 
 static void predecessor_is_done(struct shard__run *run, int32_t task)
@@ -364,9 +366,11 @@ static int had_done_all(const struct shard__run *run, const struct shard__attemp
 
 int shard__run_attempt_ended(struct shard__run *run, int32_t slot, const struct shard_attempt_end *end)
 {
-    const struct shard__attempt *attempt = &run->attempts->slots[slot];
+    struct shard__attempt *attempt = &run->attempts->slots[slot];
     double seconds = end->seconds;
-    run->ended = (struct shard__held){attempt->task, end->max_memory_bytes, end->max_disk_bytes};
+    if (end->outcome != SHARD_OUTCOME_DONE && shard__run_come_apart(run, slot) < 0)
+        return SHARD_ENOMEM;
+    run->ended = (struct shard__held){attempt->task, end->max_memory_bytes, end->max_disk_bytes, end->launch_seconds};
     if (!(seconds > 0 && isfinite(seconds)))
         seconds = attempt->started_ns > 0 ? (double)(run->now_ns - attempt->started_ns) / 1e9 : 0;
     if ((end->units_done > 0 || attempt->is_split) && is_in_part(run, attempt, end))

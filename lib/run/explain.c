@@ -111,6 +111,9 @@ static void say_attempt(const struct shard__run *run, struct shard__bytes *text,
         shard__bytes_text(text, ", of an earlier process; not reattached yet\n");
     else if (attempt->phase == SHARD__ATTEMPT_RECORDED)
         shard__bytes_text(text, ", and starts once that is durable\n");
+    else if (attempt->before >= 0)
+        shard__bytes_printf(text, ", behind task %d in the same container\n",
+                            run->attempts->slots[attempt->before].task);
     else
         shard__bytes_printf(text, " for %.1f s%s\n", (double)(run->now_ns - attempt->started_ns) / 1e9,
                             attempt->cancelled ? ", told to end" : "");

@@ -145,13 +145,14 @@ static void describe(const void *self, int32_t task, struct shard_task_view *ret
     for (int i = 0; i < SHARD_OUTCOME_COUNT; i++)
         ret_task->failures[i] = extra == NULL ? 0 : extra->failures[i];
     const struct shard__attempt *attempt = hot->slot < 0 ? NULL : &run->attempts->slots[hot->slot];
-    if (attempt != NULL && attempt->phase == SHARD__ATTEMPT_STARTED) {
+    if (attempt != NULL && attempt->phase == SHARD__ATTEMPT_STARTED && attempt->before < 0) {
         ret_task->started_ns = attempt->started_ns;
         ret_task->units_done = attempt->units_done;
     }
     if (run->ended.task == task) {
         ret_task->max_memory_bytes = run->ended.memory_bytes;
         ret_task->max_disk_bytes = run->ended.disk_bytes;
+        ret_task->launch_seconds = run->ended.launch_seconds;
     }
 }
 
@@ -226,8 +227,12 @@ static double host_free_seconds(const void *self, int32_t host)
     for (int32_t slot = run->cluster->hosts[host].first_attempt; slot >= 0;
          slot = run->attempts->slots[slot].next_on_host) {
         const struct shard__attempt *attempt = &run->attempts->slots[slot];
+        if (attempt->before >= 0)
+            continue;
         double ran = attempt->phase == SHARD__ATTEMPT_STARTED ? (double)(run->now_ns - attempt->started_ns) / 1e9 : 0;
         double left = (double)attempt->expected_seconds - ran;
+        for (int32_t behind = attempt->behind; behind >= 0; behind = run->attempts->slots[behind].behind)
+            left += (double)run->attempts->slots[behind].expected_seconds;
         if (left < first)
             first = left;
     }
@@ -238,7 +243,8 @@ static int running(const void *self, int32_t task, struct shard__running *ret_ru
 {
     const struct shard__run *run = self;
     int32_t slot = run->tasks[task].slot;
-    if (slot < 0 || run->attempts->slots[slot].phase != SHARD__ATTEMPT_STARTED)
+    if (slot < 0 || run->attempts->slots[slot].phase != SHARD__ATTEMPT_STARTED ||
+        run->attempts->slots[slot].before >= 0)
         return 0;
     const struct shard__attempt *attempt = &run->attempts->slots[slot];
     *ret_running = (struct shard__running){.host = attempt->host,

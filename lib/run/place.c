@@ -63,7 +63,7 @@ static int check_start(const struct shard__run *run, int32_t task, const struct 
     return 0;
 }
 
-static int start(struct shard__run *run, int32_t profile, int32_t task, struct shard_decision *decision)
+int32_t shard__run_open_attempt(struct shard__run *run, int32_t profile, int32_t task, struct shard_decision *decision)
 {
     struct shard__task *hot = &run->tasks[task];
     struct shard__extra *extra = NULL;
@@ -72,7 +72,6 @@ static int start(struct shard__run *run, int32_t profile, int32_t task, struct s
     if (shard__run_reserve_host(run, decision->host) < 0 || shard__run_reserve(run, 1) < 0 ||
         shard__attempts_reserve(run->attempts) < 0 || shard__effects_reserve(run->effects, 1) < 0)
         return SHARD_ENOMEM;
-    enum shard__gate gate = shard__data_gate(run, task, decision->host);
     if (run->forecaster != NULL && run->forecaster->is_active)
         run->forecaster->placed(run->forecaster, &run->view, task, decision);
     shard__ready_pop(&run->ready, profile);
@@ -83,36 +82,56 @@ static int start(struct shard__run *run, int32_t profile, int32_t task, struct s
     struct shard__need need = shard__run_need(run, task);
     int32_t slot =
         shard__attempts_open(run->attempts, run->number, task, decision->host, (int32_t)hot->attempt + 1, &need);
-    struct shard__attempt *attempt = &run->attempts->slots[slot];
-    attempt->expected_seconds =
+    run->attempts->slots[slot].expected_seconds =
         (float)(shard__run_view_tasks.expected_seconds(run, task) / run->cluster->hosts[decision->host].speed);
     hot->slot = slot;
     hot->host = decision->host;
     run->in_flight++;
+    return slot;
+}
+
+static struct shard__cause cause_of_start(const struct shard__run *run, const struct shard_decision *decision)
+{
     struct shard__cause cause = {.decision = SHARD_DECIDE_START,
                                  .reason = decision->reason,
                                  .p_fail = decision->p_fail,
                                  .value = decision->value,
                                  .limit = decision->limit};
-    if (gate == SHARD__GATE_OPEN)
-        cause.detail = shard__run_note(run, task, decision);
-    else
-        shard__run_keep_note(run, task, decision);
     if (run->forecaster != NULL && run->forecaster->is_active && decision->expected_seconds > 0)
         cause.seconds = decision->expected_seconds;
-    if (gate == SHARD__GATE_STAGE) {
-        attempt->phase = SHARD__ATTEMPT_STAGING;
-        shard__run_transition(run, task, SHARD_TASK_STAGING, &cause);
-        if (shard__data_stage(run, slot) == 0)
-            return 0;
-        shard__run_unplace(run, slot, SHARD_REASON_NONE); /* no memory for the requests: back to where it was */
-        return SHARD_ENOMEM;
-    }
+    return cause;
+}
+
+void shard__run_record_start(struct shard__run *run, int32_t slot, const struct shard_decision *decision)
+{
+    struct shard__attempt *attempt = &run->attempts->slots[slot];
+    struct shard__cause cause = cause_of_start(run, decision);
+    cause.detail = shard__run_note(run, attempt->task, decision);
     attempt->phase = SHARD__ATTEMPT_RECORDED;
-    hot->attempt++;
+    run->tasks[attempt->task].attempt++;
     run->attempt_count++;
-    shard__run_transition(run, task, SHARD_TASK_RUNNING, &cause);
-    return 0;
+    shard__run_transition(run, attempt->task, SHARD_TASK_RUNNING, &cause);
+}
+
+static int start(struct shard__run *run, int32_t profile, int32_t task, struct shard_decision *decision)
+{
+    enum shard__gate gate = shard__data_gate(run, task, decision->host);
+    int32_t slot = shard__run_open_attempt(run, profile, task, decision);
+    if (slot < 0)
+        return slot;
+    if (gate == SHARD__GATE_OPEN) {
+        shard__run_record_start(run, slot, decision);
+        shard__run_share_launch(run, profile, slot, decision);
+        return 0;
+    }
+    struct shard__cause cause = cause_of_start(run, decision);
+    shard__run_keep_note(run, task, decision);
+    run->attempts->slots[slot].phase = SHARD__ATTEMPT_STAGING;
+    shard__run_transition(run, task, SHARD_TASK_STAGING, &cause);
+    if (shard__data_stage(run, slot) == 0)
+        return 0;
+    shard__run_unplace(run, slot, SHARD_REASON_NONE); /* no memory for the requests: back to where it was */
+    return SHARD_ENOMEM;
 }
 
 /* The engine's own choice, when the policy's was refused: the first host that would do. */

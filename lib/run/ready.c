@@ -119,6 +119,14 @@ int32_t shard__ready_first(struct shard__ready *ready, int32_t *ret_profile)
     return -1;
 }
 
+int32_t shard__ready_first_of(struct shard__ready *ready, int32_t profile)
+{
+    const struct shard__ready_queue *queue = &ready->queues[profile];
+    if (is_empty(queue) || shard__heap_reserve(ready->context, &ready->order, 1) < 0)
+        return -1;
+    return first_of(queue)->id;
+}
+
 void shard__ready_pop(struct shard__ready *ready, int32_t profile)
 {
     struct shard__ready_queue *queue = &ready->queues[profile];

@@ -45,6 +45,12 @@ int32_t shard__ready_first(struct shard__ready *ready, int32_t *ret_profile);
  */
 void shard__ready_pop(struct shard__ready *ready, int32_t profile);
 
+/*
+ * The first task of a profile, whatever stands before it in others, to be taken out by shard__ready_pop(); -1: none, or
+ * no memory for that. Once it is out, the rest of the profile may keep its place among the profiles.
+ */
+int32_t shard__ready_first_of(struct shard__ready *ready, int32_t profile);
+
 /* Leaves a profile out until shard__ready_unblock(), which takes up the `most` that were left out first. */
 void shard__ready_block(struct shard__ready *ready, int32_t profile);
 int shard__ready_unblock(struct shard__ready *ready, int32_t most);

@@ -89,6 +89,9 @@ static void say_reason(struct text *text, const struct shard_record *record)
     case SHARD_REASON_POLICY:
         say(text, " (%g)", value);
         break;
+    case SHARD_REASON_SHARES_LAUNCH:
+        say(text, " (behind task %.0f)", value);
+        break;
     case SHARD_REASON_DRAWN:
         say(text, " (of %.0f)", value);
         break;

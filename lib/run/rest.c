@@ -79,7 +79,7 @@ int shard__run_check_share(const struct shard__run *run, int32_t slot)
     const struct shard__attempt *attempt = &run->attempts->slots[slot];
     int32_t task = attempt->task;
     const struct shard__extra *extra = shard__run_extra(run, task);
-    if (attempt->phase != SHARD__ATTEMPT_STARTED || attempt->cancelled)
+    if (attempt->phase != SHARD__ATTEMPT_STARTED || attempt->before >= 0 || attempt->cancelled)
         return shard__fail_task(SHARD_ESTATE, task, "its attempt has not started, or is told to end");
     if (attempt->is_shrinking)
         return shard__fail_task(SHARD_ESTATE, task, "its rest is being split off already");

@@ -289,6 +289,8 @@ int shard__run_restore(struct shard__run *run, const struct shard_run_image *ima
     for (int32_t i = 0; i < image->row_count; i++)
         if (restore_row(run, image, &image->rows[i]) < 0)
             return SHARD_ENOMEM;
+    for (int32_t i = 0; i < run->task_count; i++)
+        shard__run_rejoin(run, i);
     run->next_seq = image->last_seq + 1;
     run->started_ns = run->now_ns;
     shard__run_attach(run);

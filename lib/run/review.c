@@ -114,7 +114,8 @@ int shard__run_review(struct shard__run *run)
         if (run->review_next + AHEAD < end && attempt[AHEAD].run == run->number)
             FETCH(run, attempt[AHEAD].task);
         if (attempt->run == run->number && attempt->phase == SHARD__ATTEMPT_STARTED && !attempt->cancelled &&
-            !attempt->is_shrinking && attempt->review_ns <= run->now_ns && review(run, run->review_next) < 0)
+            !attempt->is_shrinking && attempt->before < 0 && attempt->review_ns <= run->now_ns &&
+            review(run, run->review_next) < 0)
             return SHARD_ENOMEM;
     }
     if (run->review_next < run->attempts->count)

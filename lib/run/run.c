@@ -24,6 +24,7 @@ int shard__run_new(const struct shard__run_config *config, struct shard__run **r
     run->rules = config->rules;
     run->can_stage = config->can_stage;
     run->can_shrink = config->can_shrink;
+    run->can_start_many = config->can_start_many;
     run->number = config->number;
     run->keep_going = config->spec->keep_going;
     run->wait_for_hosts = config->spec->wait_for_hosts;

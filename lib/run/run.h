@@ -80,10 +80,11 @@ struct shard__rules {
     int64_t cancel_grace_ns;
 };
 
-/* What the attempt that ended last held at most; 0: not known. */
+/* What the attempt that ended last held at most, and what its launch took; 0: not known. */
 struct shard__held {
     int32_t task;
     int64_t memory_bytes, disk_bytes;
+    double launch_seconds;
 };
 
 enum shard__stop { SHARD__GO_ON = 0, SHARD__DRAINING, SHARD__FAILING, SHARD__CANCELLING };
@@ -99,9 +100,10 @@ struct shard__run {
     struct shard_policy_handle policy;
     struct shard__forecaster *forecaster;
     const struct shard__rules *rules;
-    int can_stage;   /* the executor brings data */
-    int can_shrink;  /* the executor stops attempts at a unit */
-    int is_attached; /* the policy knows of it */
+    int can_stage;      /* the executor brings data */
+    int can_shrink;     /* the executor stops attempts at a unit */
+    int can_start_many; /* the executor runs attempts one after another in one container */
+    int is_attached;    /* the policy knows of it */
 
     int32_t number;
     char *name;
@@ -186,6 +188,7 @@ struct shard__run_config {
     const struct shard__rules *rules;
     int can_stage;
     int can_shrink;
+    int can_start_many;
     int32_t number;
     const struct shard_run_spec *spec;
 };
@@ -277,6 +280,26 @@ int shard__run_place(struct shard__run *run, int32_t most);
 void shard__run_unplace(struct shard__run *run, int32_t slot, enum shard_reason_code reason);
 /* The inputs of a staging attempt may have arrived. */
 int shard__run_staged(struct shard__run *run, int32_t slot);
+
+/* Takes a ready task, the first of its profile, out and gives it an attempt that is not recorded yet. The slot, or
+ * SHARD_ENOMEM. */
+int32_t shard__run_open_attempt(struct shard__run *run, int32_t profile, int32_t task, struct shard_decision *decision);
+/* Records the start of an opened attempt whose inputs are there; room was made for that. */
+void shard__run_record_start(struct shard__run *run, int32_t slot, const struct shard_decision *decision);
+
+/* ---- container.c: attempts that share a launch ---- */
+/* Starts tasks of the same profile behind an attempt that is recorded now, as many as the decision wants and there are.
+ */
+void shard__run_share_launch(struct shard__run *run, int32_t profile, int32_t slot,
+                             const struct shard_decision *decision);
+/* An attempt does not end well: those behind it will not begin, and are placed again by themselves; so is it when it
+   had not begun. 0 or SHARD_ENOMEM. */
+int shard__run_come_apart(struct shard__run *run, int32_t slot);
+/* The executor has an attempt, or another that ran before it has ended: from now on its time counts, if it is the
+   first in its container. */
+void shard__run_attempt_began(struct shard__run *run, int32_t slot);
+/* A task of a restored run whose attempt was behind another is so again. All rows were restored before. */
+void shard__run_rejoin(struct shard__run *run, int32_t task);
 
 /* ---- answer.c ---- */
 /* Bounds the wait of a policy's answer, and gives a reason that is none the name of another's. */

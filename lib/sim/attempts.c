@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The simulated executor: attempts are work that a host does at its rate, and how they end is drawn when they start. */
+/* Simulated attempts: work that a host does at its rate, and how they end is drawn when they begin. */
 
 #include <math.h>
 #include <string.h>
@@ -28,6 +28,13 @@ static int32_t new_attempt(struct shard__sim *sim)
     at = sim->attempt_count++;
     sim->attempts[at] = (struct shard__sim_attempt){0};
     return at;
+}
+
+static void free_attempt(struct shard__sim *sim, int32_t at)
+{
+    sim->attempts[at].generation++;
+    sim->attempts[at].next = sim->free_attempt;
+    sim->free_attempt = at;
 }
 
 static void link_attempt(struct shard__sim *sim, int32_t at)
@@ -160,14 +167,13 @@ static void fill(struct shard__sim *sim, struct shard__sim_attempt *attempt, con
                                            .task = start->task,
                                            .origin = start->workflow_task,
                                            .number = start->attempt,
+                                           .behind = -1,
                                            .frailty = task->frailty,
                                            .units = start->is_merge ? 0 : start->unit_end - start->unit_begin,
                                            .unit_begin = start->unit_begin,
                                            .asked_bytes = start->memory_bytes,
                                            .asked_millicores = start->cpu_millicores,
                                            .overhead = sim->scenario->overhead_seconds,
-                                           .started_ns = sim->now_ns,
-                                           .updated_ns = sim->now_ns,
                                            .outcome = SHARD_OUTCOME_DONE};
     /* A part of the data needs a part of the memory, over what the program itself takes. */
     attempt->need_bytes = (int64_t)((double)task->need_bytes * (0.3 + 0.7 * share));
@@ -176,51 +182,56 @@ static void fill(struct shard__sim *sim, struct shard__sim_attempt *attempt, con
     double noise = exp(sim->scenario->noise * 0.3 * shard__sim_normal(attempt->key));
     attempt->work = (double)task->work_seconds * share * noise + attempt->overhead;
     attempt->ends_at = attempt->work;
-    attempt->rate = shard__sim_rate(&sim->hosts[start->host]);
 }
 
-/* The guards of the engine, seen from here: whatever a policy said, it starts nothing where it may not. */
-static int check_start(const struct shard__sim *sim, const struct shard_start *start)
+int32_t shard__sim_make_attempt(struct shard__sim *sim, uint64_t token, const struct shard_start *start)
 {
-    const struct shard__sim_host *host = &sim->hosts[start->host];
-    int64_t asked = start->memory_bytes, cpu = start->cpu_millicores;
+    int status = shard__sim_check_inputs(sim, start);
+    int32_t at = status < 0 ? status : new_attempt(sim);
+    if (at < 0)
+        return at;
+    fill(sim, &sim->attempts[at], start);
+    sim->attempts[at].token = token;
+    status = shard__intmap_set(sim->context, &sim->attempt_of, token, at);
+    if (status < 0) {
+        free_attempt(sim, at);
+        return status;
+    }
+    sim->result.attempts++;
+    return at;
+}
+
+/* The guards of the engine, seen from here: whatever a policy said, nothing runs where it may not. */
+static int check_room(const struct shard__sim *sim, const struct shard__sim_attempt *begins)
+{
+    const struct shard__sim_host *host = &sim->hosts[begins->host];
+    int64_t asked = begins->asked_bytes, cpu = begins->asked_millicores;
     for (int32_t at = host->first_attempt; at >= 0; at = sim->attempts[at].next) {
         asked += sim->attempts[at].asked_bytes;
         cpu += sim->attempts[at].asked_millicores;
     }
-    if (host->away != 0 || sim->engine->cluster.hosts[start->host].state != SHARD_HOST_UP)
-        return shard__fail(SHARD_ESTATE, "task '%s' starts on '%s', which is not up", start->task_name,
-                           start->host_name);
+    if (host->away != 0 || sim->engine->cluster.hosts[begins->host].state >= SHARD_HOST_LEFT)
+        return shard__fail(SHARD_ESTATE, "task %d begins on host %d, which is not there", begins->task, begins->host);
     if (host->running >= sim->scenario->slots || asked > sim->scenario->memory_bytes ||
         cpu > sim->scenario->slots * 1000)
-        return shard__fail(SHARD_ESTATE, "task '%s' is more than '%s' has room for", start->task_name,
-                           start->host_name);
-    return shard__sim_check_inputs(sim, start);
+        return shard__fail(SHARD_ESTATE, "task %d is more than host %d has room for", begins->task, begins->host);
+    return 0;
 }
 
-static int start(void *self, shard_sink *sink, shard_token token, const struct shard_start *start)
+int shard__sim_begin_attempt(struct shard__sim *sim, int32_t at, double launch_seconds)
 {
-    struct shard__sim *sim = self;
-    (void)sink;
-    sim->status = check_start(sim, start);
-    int32_t at = sim->status < 0 ? sim->status : new_attempt(sim);
-    if (at < 0)
-        return at;
     struct shard__sim_attempt *attempt = &sim->attempts[at];
-    fill(sim, attempt, start);
-    attempt->token = token;
-    int64_t limit = start->memory_bytes > 0 ? start->memory_bytes : sim->scenario->memory_bytes / sim->scenario->slots;
-    draw_fate(sim, attempt, limit);
+    int status = check_room(sim, attempt);
+    if (status < 0)
+        return status;
+    attempt->started_ns = attempt->updated_ns = sim->now_ns;
+    attempt->rate = shard__sim_rate(&sim->hosts[attempt->host]);
+    attempt->launch_seconds = launch_seconds;
+    attempt->done = -launch_seconds * attempt->rate;
+    draw_fate(sim, attempt,
+              attempt->asked_bytes > 0 ? attempt->asked_bytes : sim->scenario->memory_bytes / sim->scenario->slots);
     link_attempt(sim, at);
-    if (schedule(sim, at) == 0 && shard__intmap_set(sim->context, &sim->attempt_of, token, at) == 0) {
-        sim->result.attempts++;
-        return 0;
-    }
-    attempt->generation++;
-    unlink_attempt(sim, at);
-    attempt->next = sim->free_attempt;
-    sim->free_attempt = at;
-    return SHARD_ENOMEM;
+    return schedule(sim, at);
 }
 
 static void count_failure(struct shard__sim *sim, int32_t task, enum shard_outcome outcome)
@@ -255,13 +266,34 @@ static int64_t held_bytes(const struct shard__sim *sim, const struct shard__sim_
 {
     if (outcome != SHARD_OUTCOME_OUT_OF_MEMORY || attempt->need_bytes > attempt->asked_bytes)
         return attempt->need_bytes;
-    return (int64_t)(0.9 * (double)attempt->need_bytes * done_now(sim, attempt) / attempt->work);
+    return (int64_t)(0.9 * (double)attempt->need_bytes * fmax(0, done_now(sim, attempt)) / attempt->work);
 }
 
-static void end_attempt(struct shard__sim *sim, int32_t at, enum shard_outcome outcome, int tell)
+/* What is behind one that has ended begins, or is told that it does not. */
+static void go_on(struct shard__sim *sim, int32_t behind, enum shard_outcome outcome, int tell)
+{
+    if (behind < 0)
+        return;
+    int status = 0;
+    if (outcome == SHARD_OUTCOME_DONE)
+        status = shard__sim_begin_attempt(sim, behind, 0);
+    else
+        shard__sim_end_attempt(sim, behind, SHARD_OUTCOME_PREEMPTED, tell);
+    if (status < 0 && sim->status == 0)
+        sim->status = status;
+}
+
+/* Seconds since it has begun, its launch included; 0: it has not. */
+static double lasted(const struct shard__sim *sim, const struct shard__sim_attempt *attempt)
+{
+    return attempt->rate > 0 ? (double)(sim->now_ns - attempt->started_ns) / 1e9 : 0;
+}
+
+void shard__sim_end_attempt(struct shard__sim *sim, int32_t at, enum shard_outcome outcome, int tell)
 {
     struct shard__sim_attempt *attempt = &sim->attempts[at];
-    double seconds = (double)(sim->now_ns - attempt->started_ns) / 1e9;
+    int32_t behind = attempt->behind;
+    double all_seconds = lasted(sim, attempt), seconds = fmax(0, all_seconds - attempt->launch_seconds);
     sim->result.outcomes[outcome]++;
     sim->progress_ns = sim->now_ns;
     if (outcome == SHARD_OUTCOME_DONE) {
@@ -269,7 +301,7 @@ static void end_attempt(struct shard__sim *sim, int32_t at, enum shard_outcome o
         if (shard__sim_outputs_are_on(sim, attempt->origin, attempt->host) < 0)
             sim->status = SHARD_ENOMEM;
     } else {
-        sim->result.wasted_cpu_seconds += seconds;
+        sim->result.wasted_cpu_seconds += all_seconds;
     }
     count_failure(sim, attempt->task, outcome);
     struct shard_attempt_end end = {.struct_size = sizeof(end),
@@ -278,7 +310,8 @@ static void end_attempt(struct shard__sim *sim, int32_t at, enum shard_outcome o
                                     .seconds = seconds,
                                     .cpu_seconds = seconds,
                                     .max_memory_bytes = held_bytes(sim, attempt, outcome),
-                                    .message = messages[outcome]};
+                                    .message = messages[outcome],
+                                    .launch_seconds = attempt->launch_seconds};
     end.units_done = outcome == SHARD_OUTCOME_DONE ? attempt->units : units_done(sim, attempt);
     if (tell) {
         sim->answered = 1;
@@ -286,32 +319,23 @@ static void end_attempt(struct shard__sim *sim, int32_t at, enum shard_outcome o
             sim->status = SHARD_ENOMEM;
     }
     shard__intmap_remove(&sim->attempt_of, attempt->token);
-    unlink_attempt(sim, at);
-    attempt->generation++;
-    attempt->next = sim->free_attempt;
-    sim->free_attempt = at;
-}
-
-static void cancel(void *self, shard_token token, enum shard_cancel_reason reason)
-{
-    struct shard__sim *sim = self;
-    (void)reason;
-    int32_t at = shard__intmap_find(&sim->attempt_of, token);
-    if (at >= 0)
-        end_attempt(sim, at, SHARD_OUTCOME_CANCELLED, 1);
+    if (attempt->rate > 0)
+        unlink_attempt(sim, at);
+    free_attempt(sim, at);
+    go_on(sim, behind, outcome, tell);
 }
 
 int shard__sim_attempt_is_due(struct shard__sim *sim, int32_t at, int32_t generation)
 {
     if (sim->attempts[at].generation == generation)
-        end_attempt(sim, at, sim->attempts[at].outcome, 1);
+        shard__sim_end_attempt(sim, at, sim->attempts[at].outcome, 1);
     return sim->status;
 }
 
 void shard__sim_lose_attempts(struct shard__sim *sim, int32_t host)
 {
     while (sim->hosts[host].first_attempt >= 0)
-        end_attempt(sim, sim->hosts[host].first_attempt, SHARD_OUTCOME_HOST_LOST, 0);
+        shard__sim_end_attempt(sim, sim->hosts[host].first_attempt, SHARD_OUTCOME_HOST_LOST, 0);
 }
 
 void shard__sim_tell_progress(struct shard__sim *sim, int32_t host)
@@ -331,50 +355,23 @@ void shard__sim_tell_progress(struct shard__sim *sim, int32_t host)
     }
 }
 
-static int stage(void *self, shard_sink *sink, shard_token token, const struct shard_stage *stage)
+int64_t shard__sim_shrink_attempt(struct shard__sim *sim, int32_t at, int64_t units)
 {
-    struct shard__sim *sim = self;
-    (void)sink;
-    const struct shard_scenario *scenario = sim->scenario;
-    double bytes = stage->bytes > 0 ? (double)stage->bytes : 1e6;
-    double slower = exp(0.3 * shard__sim_normal(shard__random_next(&sim->random)));
-    struct shard__sim_event event = {
-        .kind = SHARD__SIM_STAGED, .subject = stage->data, .generation = stage->to, .token = token};
-    return shard__sim_push(sim, scenario->latency_seconds + bytes / scenario->bytes_per_second * slower, &event);
-}
-
-/* The attempt does fewer units from now on: those that it has begun, at least. */
-static int shrink(void *self, shard_sink *sink, shard_token token, int64_t units, int32_t depth)
-{
-    struct shard__sim *sim = self;
-    (void)depth;
-    int32_t at = shard__intmap_find(&sim->attempt_of, token);
-    if (at < 0)
-        return shard__fail(SHARD_ENOENT, "the attempt has ended");
     struct shard__sim_attempt *attempt = &sim->attempts[at];
     catch_up(sim, attempt);
     int64_t begun = units_done(sim, attempt) + 1, kept = units > begun ? units : begun;
-    if (kept < attempt->units) {
-        double of_units = (attempt->work - attempt->overhead) / (double)attempt->units;
-        attempt->work = attempt->overhead + of_units * (double)kept;
-        attempt->units = kept;
-        if (attempt->ends_at >= attempt->work) { /* a failure that was still to come does not come any more */
-            attempt->ends_at = attempt->work;
-            attempt->outcome = SHARD_OUTCOME_DONE;
-        }
-        if (schedule(sim, at) < 0)
-            return SHARD_ENOMEM;
+    if (kept >= attempt->units)
+        return attempt->units;
+    double of_units = (attempt->work - attempt->overhead) / (double)attempt->units;
+    attempt->work = attempt->overhead + of_units * (double)kept;
+    attempt->units = kept;
+    if (attempt->ends_at >= attempt->work) { /* a failure that was still to come does not come any more */
+        attempt->ends_at = attempt->work;
+        attempt->outcome = SHARD_OUTCOME_DONE;
     }
-    sim->answered = 1;
-    return shard_sink_shrunk(sink, token, attempt->units);
+    int status = schedule(sim, at);
+    return status < 0 ? status : kept;
 }
-
-const struct shard_executor shard__sim_executor = {.struct_size = sizeof(struct shard_executor),
-                                                   .name = "simulated",
-                                                   .start = start,
-                                                   .cancel = cancel,
-                                                   .stage = stage,
-                                                   .shrink = shrink};
 
 void shard__sim_attempts_free(struct shard__sim *sim)
 {

@@ -38,6 +38,7 @@ static const struct field host_fields[] = {FIELD("count", 'i', host_count, 1, 10
 static const struct field task_fields[] = {FIELD("noise", 'd', noise, 0, 2),
                                            FIELD("p_fail", 'd', p_fail, 0, 0.9),
                                            FIELD("overhead_seconds", 'd', overhead_seconds, 0, 3600),
+                                           FIELD("launch_seconds", 'd', launch_seconds, 0, 3600),
                                            FIELD("memory_median", 's', memory_median_bytes, 1, 1e15),
                                            FIELD("memory_spread", 'd', memory_spread, 0, 3),
                                            FIELD("request", 'd', request, 0, 100),

@@ -43,8 +43,9 @@ struct shard_scenario {
     double bytes_per_second, latency_seconds;
 
     double noise;
-    double p_fail; /* of an attempt of mean size anywhere */
-    double overhead_seconds;
+    double p_fail;           /* of an attempt of mean size anywhere */
+    double overhead_seconds; /* of each attempt, as a part of its work */
+    double launch_seconds;   /* of each container */
     int64_t memory_median_bytes;
     double memory_spread;
     double request, request_spread;

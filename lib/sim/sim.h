@@ -52,6 +52,7 @@ struct shard__sim_attempt {
     int32_t host, task, number;
     int32_t origin;         /* task of the workflow */
     int32_t next, previous; /* on its host; next also in the list of free slots */
+    int32_t behind;         /* runs after it in the same container; -1: none */
     int32_t generation;     /* of the event that ends it */
     float frailty;
     int64_t need_bytes;
@@ -59,9 +60,10 @@ struct shard__sim_attempt {
     int64_t units, unit_begin, told; /* told: units that progress was told of */
     double work;                     /* with overhead */
     double overhead;
-    double done;    /* of the work, when it was last updated */
+    double done;    /* of the work, when it was last updated; below 0 while it is launched */
     double ends_at; /* how much will be done when it ends, as far as is drawn */
-    double rate;
+    double rate;    /* 0: it has not begun */
+    double launch_seconds;
     int64_t started_ns, updated_ns;
     enum shard_outcome outcome;
     uint64_t key; /* what its luck is drawn from */
@@ -149,8 +151,17 @@ double shard__sim_risk(const struct shard__sim *sim, const struct shard__sim_hos
 double shard__sim_rate(const struct shard__sim_host *host);
 double shard__sim_lower_bound(const struct shard__sim *sim);
 
-/* ---- attempts.c: the executor ---- */
+/* ---- executor.c ---- */
 extern const struct shard_executor shard__sim_executor;
+
+/* ---- attempts.c ---- */
+/* An attempt that has not begun. Its number, or a negative code. */
+int32_t shard__sim_make_attempt(struct shard__sim *sim, uint64_t token, const struct shard_start *start);
+int shard__sim_begin_attempt(struct shard__sim *sim, int32_t attempt, double launch_seconds);
+/* Ends it, and with `tell` says so; what is behind it begins, or ends too. */
+void shard__sim_end_attempt(struct shard__sim *sim, int32_t attempt, enum shard_outcome outcome, int tell);
+/* It does only so many units, or those that it has begun. How many, or SHARD_ENOMEM. */
+int64_t shard__sim_shrink_attempt(struct shard__sim *sim, int32_t attempt, int64_t units);
 /* The rate of a host has changed: what runs there ends at another time. */
 int shard__sim_retime(struct shard__sim *sim, int32_t host);
 /* It fell sick while attempts run. */

@@ -28,6 +28,7 @@ struct task {
     int dones;
     int64_t memory, cpu; /* that its running attempt holds */
     int host;
+    int32_t before; /* the task whose attempt runs before its own in one container; -1: it holds what it asks for */
 };
 
 /* A host as records tell it, and as the policy was told of its state. */
@@ -39,7 +40,7 @@ enum { MOST_HOSTS = 32 };
 
 struct fuzz {
     uint64_t random;
-    int64_t decisions, rubbish, records, starts;
+    int64_t decisions, rubbish, records, starts, together;
     struct shard_store_handle memory; /* where records go */
     shard_workflow *workflow;
     struct task *tasks;
@@ -103,6 +104,7 @@ static void fill_rubbish(struct fuzz *fuzz, struct shard_decision *decision)
     decision->reason = (enum shard_reason_code)below(fuzz, 100);
     decision->value = strange(fuzz);
     decision->limit = strange(fuzz);
+    decision->with = (int32_t)draw(fuzz);
 }
 
 static void annoy_hosts(struct fuzz *fuzz, const shard_view *view)
@@ -146,6 +148,8 @@ static int place(void *self, const shard_view *view, shard_task_id task, struct 
         ret_decision->host = open_host(fuzz, view);
         if (below(fuzz, 20) == 0)
             ret_decision->memory_bytes = below(fuzz, INT64_C(1) << 34);
+        if (below(fuzz, 3) == 0)
+            ret_decision->with = (int32_t)below(fuzz, 8);
     }
     return below(fuzz, 1000) == 0 ? SHARD_EINVAL : 0;
 }
@@ -235,7 +239,7 @@ static struct task *task_of(struct fuzz *fuzz, int32_t id)
     }
     while (fuzz->task_count <= id) {
         struct task *task = &fuzz->tasks[fuzz->task_count];
-        *task = (struct task){.parent = -1};
+        *task = (struct task){.parent = -1, .before = -1};
         if (fuzz->task_count < fuzz->workflow_tasks) {
             struct shard_task_info info = {.struct_size = sizeof(info)};
             shard_workflow_task(fuzz->workflow, fuzz->task_count, &info);
@@ -276,7 +280,28 @@ static void check_subtask(struct fuzz *fuzz, const struct shard_record *record)
     task->end = record->unit_end;
 }
 
-/* What an attempt holds of its host is no more than the host has, and the host is up when it is placed. */
+/* What an attempt holds of its host is no more than the host has. */
+static void hold(struct fuzz *fuzz, int32_t id)
+{
+    const struct task *task = task_of(fuzz, id);
+    struct host *host = &fuzz->hosts[task->host];
+    host->running++;
+    host->memory += task->memory;
+    host->cpu += task->cpu;
+    must(fuzz, host->running <= fuzz->slots && host->memory <= fuzz->memory_bytes && host->cpu <= fuzz->slots * 1000,
+         "starts on a host that has no room for it", id);
+}
+
+/* The task whose attempt runs just after that of another in its container; -1: none. */
+static int32_t task_behind(const struct fuzz *fuzz, int32_t id)
+{
+    for (int32_t i = 0; i < fuzz->task_count; i++)
+        if (fuzz->tasks[i].state == SHARD_TASK_RUNNING && fuzz->tasks[i].before == id)
+            return i;
+    return -1;
+}
+
+/* The host is up when it is placed, and has room; in a container that has begun before, what that has will do. */
 static void check_start(struct fuzz *fuzz, const struct shard_record *record, int is_kept)
 {
     struct shard_task_info info = {.struct_size = sizeof(info)};
@@ -285,23 +310,46 @@ static void check_start(struct fuzz *fuzz, const struct shard_record *record, in
     must(fuzz, record->host >= 0 && record->host < MOST_HOSTS, "starts on a host that nobody named", record->task);
     struct task *task = task_of(fuzz, record->task);
     task->host = fuzz->host_of[record->host];
-    struct host *host = &fuzz->hosts[task->host];
     task->memory = record->memory_bytes > 0 ? record->memory_bytes : info.memory_bytes;
     task->cpu = info.cpu_millicores;
-    host->running++;
-    host->memory += task->memory;
-    host->cpu += task->cpu;
-    must(fuzz, host->running <= fuzz->slots && host->memory <= fuzz->memory_bytes && host->cpu <= fuzz->slots * 1000,
-         "starts on a host that has no room for it", record->task);
-    must(fuzz, is_kept || host->is_up, "starts on a host that is not up", record->task);
+    must(fuzz, is_kept || fuzz->hosts[task->host].is_up, "starts on a host that is not up", record->task);
+    task->before = is_kept ? task_of(fuzz, record->parent)->before : -1;
+    if (is_kept && task_behind(fuzz, record->parent) >= 0)
+        fuzz->tasks[task_behind(fuzz, record->parent)].before = record->task;
+    if (record->reason == SHARD_REASON_SHARES_LAUNCH) {
+        task->before = (int32_t)record->value;
+        const struct task *before = task_of(fuzz, task->before);
+        task = task_of(fuzz, record->task);
+        must(fuzz,
+             before->state == SHARD_TASK_RUNNING && before->host == task->host && before->memory == task->memory &&
+                 before->cpu == task->cpu,
+             "is behind one that asks for something else, or does not run there", record->task);
+        fuzz->together++;
+    }
+    if (task->before < 0)
+        hold(fuzz, record->task);
 }
 
-static void note_end(struct fuzz *fuzz, const struct task *task)
+static void let_go(struct fuzz *fuzz, int32_t id)
 {
+    const struct task *task = &fuzz->tasks[id];
     struct host *host = &fuzz->hosts[task->host];
+    if (task->before >= 0)
+        return;
     host->running--;
     host->memory -= task->memory;
     host->cpu -= task->cpu;
+}
+
+/* What runs behind a task that has ended stands where that stood. */
+static void move_up(struct fuzz *fuzz, int32_t id)
+{
+    int32_t behind = task_behind(fuzz, id);
+    if (behind < 0)
+        return;
+    fuzz->tasks[behind].before = fuzz->tasks[id].before;
+    if (fuzz->tasks[behind].before < 0)
+        hold(fuzz, behind);
 }
 
 static void check_task(struct fuzz *fuzz, const struct shard_record *record)
@@ -313,9 +361,15 @@ static void check_task(struct fuzz *fuzz, const struct shard_record *record)
     }
     must(fuzz, record->attempt >= task->attempt, "has an attempt that is older than its last", record->task);
     /* A subtask that runs from its first record on goes on with the attempt of its parent. */
-    int is_kept = record->from == SHARD_TASK_NONE && record->parent >= 0;
-    if (task->state == SHARD_TASK_RUNNING)
-        note_end(fuzz, task);
+    int is_kept = record->from == SHARD_TASK_NONE && record->parent >= 0 && record->to == SHARD_TASK_RUNNING;
+    /* One that is split while it runs leaves its place to its first subtask, if that goes on with its attempt. */
+    if (task->state == SHARD_TASK_RUNNING) {
+        let_go(fuzz, record->task);
+        if (record->to != SHARD_TASK_SPLIT)
+            move_up(fuzz, record->task);
+    }
+    if (record->from == SHARD_TASK_NONE && record->parent >= 0 && !is_kept)
+        move_up(fuzz, record->parent);
     if (record->to == SHARD_TASK_RUNNING) {
         check_start(fuzz, record, is_kept);
         task = task_of(fuzz, record->task);
@@ -462,7 +516,7 @@ static const struct {
      "\"rack_outage\": {\"mean_seconds\": 1800, \"down_seconds\": 120}, \"load\": {\"mean\": 0.3}}",
      4, INT64_C(32) << 30},
     {"{\"name\": \"low\", \"hosts\": {\"count\": 8, \"memory\": \"8 GiB\", \"volumes\": \"own\"},"
-     "\"tasks\": {\"request\": 0.6, \"request_spread\": 0.4, \"divisible\": 1}}",
+     "\"tasks\": {\"request\": 0.6, \"request_spread\": 0.4, \"divisible\": 1, \"launch_seconds\": 3}}",
      4, INT64_C(8) << 30},
     {"{\"name\": \"well\", \"hosts\": {\"count\": 20, \"slots\": 2}, \"tasks\": {\"divisible\": 1, \"unit_seconds\": "
      "1}}",
@@ -551,7 +605,7 @@ int main(int argc, char **argv)
     free(fuzz.tasks);
     shard_context_free(context);
     printf("1..1\nok 1 - invariants hold: %" PRId64 " random decisions (%" PRId64 " of them rubbish), %" PRId64
-           " runs, %" PRId64 " starts, %" PRId64 " records\n",
-           fuzz.decisions, fuzz.rubbish, runs, fuzz.starts, fuzz.records);
+           " runs, %" PRId64 " starts (%" PRId64 " of them behind others), %" PRId64 " records\n",
+           fuzz.decisions, fuzz.rubbish, runs, fuzz.starts, fuzz.together, fuzz.records);
     return 0;
 }

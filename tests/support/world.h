@@ -82,6 +82,8 @@ struct world_attempt {
     int32_t depth;      /* as it was last asked to shrink */
     enum shard_outcome outcome;
     int previous; /* attempt of the same task, -1: none */
+    int before;   /* runs before it in its container; -1: it has begun, or may */
+    int behind;   /* runs after it there; -1: none */
 };
 
 /** A task, as the store has it. */
@@ -180,6 +182,7 @@ struct world {
     uint64_t random;
 
     int shrinks;          /* the executor was asked to shrink so often */
+    int launches;         /* of containers, for one attempt or several */
     int may_remake;       /* tasks may be done more than once */
     int edges_are_enough; /* data is not checked */
     int64_t steps, events_seen;

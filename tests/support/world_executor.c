@@ -41,10 +41,6 @@ static void check_start(struct world *world, struct world_run *run, const struct
     ck_assert_msg(host->state == SHARD_HOST_UP, "task '%s' starts on '%s', which is %s", start->task_name, host->name,
                   shard_host_state_text(host->state));
     ck_assert_str_eq(start->boot_id, host->boot_id);
-    ck_assert_msg(
-        host->running < host->slots && host->cpu_used + start->cpu_millicores <= host->cpu &&
-            (host->memory == 0 || host->memory_used + (uint64_t)start->memory_bytes <= (uint64_t)host->memory),
-        "task '%s' is too much for '%s'", start->task_name, host->name);
     int32_t before[64];
     int32_t count = shard_workflow_predecessors(start->workflow, start->workflow_task, before, 64);
     for (int32_t i = 0; i < count; i++)
@@ -86,21 +82,40 @@ static int new_attempt(struct world *world, struct world_run *run, const struct 
                                                  .is_merge = start->is_merge,
                                                  .parent = start->parent,
                                                  .workflow_task = start->workflow_task,
-                                                 .previous = task->last};
+                                                 .previous = task->last,
+                                                 .before = -1,
+                                                 .behind = -1};
     task->last = id;
     world->live[world->live_count++] = id;
-    world->hosts[host].running++;
-    world->hosts[host].cpu_used += start->cpu_millicores;
-    world->hosts[host].memory_used += (uint64_t)start->memory_bytes;
     return id;
 }
 
-static int start(void *self, shard_sink *sink, shard_token token, const struct shard_start *start)
+/* What an attempt takes of its host. */
+static void take_room(struct world *world, const struct world_attempt *attempt)
 {
-    struct world *world = self;
+    struct world_host *host = &world->hosts[attempt->host];
+    ck_assert_msg(host->running < host->slots && host->cpu_used + attempt->cpu <= host->cpu &&
+                      (host->memory == 0 || host->memory_used + (uint64_t)attempt->memory <= (uint64_t)host->memory),
+                  "task %d is too much for '%s'", attempt->task, host->name);
+    host->running++;
+    host->cpu_used += attempt->cpu;
+    host->memory_used += (uint64_t)attempt->memory;
+}
+
+/* Its command runs from now on. */
+static void begin(struct world *world, struct world_attempt *attempt)
+{
+    take_room(world, attempt);
+    attempt->before = -1;
+    attempt->started_ns = world->now_ns;
+    attempt->end_ns = attempt->plan.is_silent ? INT64_MAX : after(world, fmax(0, attempt->plan.seconds));
+}
+
+/* An attempt that has not begun. */
+static int make_attempt(struct world *world, shard_token token, const struct shard_start *start)
+{
     struct world_run *run = world_find_run(world, start->run);
     int host = world_find_host(world, start->host_name);
-    (void)sink;
     ck_assert(run != NULL && host >= 0 && token != 0);
     check_start(world, run, start, &world->hosts[host]);
     struct world_plan plan = {0};
@@ -108,23 +123,70 @@ static int start(void *self, shard_sink *sink, shard_token token, const struct s
         world->plan(world, start, &plan);
     if (plan.outcome == SHARD_OUTCOME_NONE)
         plan.outcome = SHARD_OUTCOME_DONE;
-    int id = new_attempt(world, run, start, host);
-    struct world_attempt *attempt = &world->attempts[id];
-    attempt->token = token;
-    attempt->plan = plan;
     if (plan.unit_seconds > 0)
         plan.seconds = plan.unit_seconds * (double)(start->unit_end - start->unit_begin);
-    attempt->end_ns = plan.is_silent ? INT64_MAX : after(world, plan.seconds == 0 ? 1 : plan.seconds);
+    if (plan.seconds == 0)
+        plan.seconds = 1;
+    int id = new_attempt(world, run, start, host);
+    world->attempts[id].token = token;
+    world->attempts[id].plan = plan;
+    world->attempts[id].end_ns = INT64_MAX;
+    return id;
+}
+
+static int start_many(void *self, shard_sink *sink, const shard_token *tokens, const struct shard_start *starts,
+                      int32_t count)
+{
+    struct world *world = self;
+    (void)sink;
+    int first = world->attempt_count;
+    world->launches++;
+    for (int i = 0; i < count; i++) {
+        int id = make_attempt(world, tokens[i], &starts[i]);
+        ck_assert_int_eq(world->attempts[id].host, world->attempts[first].host);
+        ck_assert(world->attempts[id].cpu == world->attempts[first].cpu &&
+                  world->attempts[id].memory == world->attempts[first].memory);
+        if (id == first)
+            continue;
+        world->attempts[id].before = id - 1;
+        world->attempts[id - 1].behind = id;
+    }
+    begin(world, &world->attempts[first]);
+    struct world_plan plan = world->attempts[first].plan;
     if (plan.refuse < 0) {
-        world_end_attempt(world, id, SHARD_OUTCOME_LAUNCH_ERROR);
-        world->attempts[id].is_told = 1;
+        for (int id = first; id < first + count; id++) {
+            world->attempts[id].behind = -1;
+            world_end_attempt(world, id, SHARD_OUTCOME_LAUNCH_ERROR);
+            world->attempts[id].is_told = 1;
+        }
         return plan.refuse;
     }
     if (plan.seconds < 0 && !plan.is_silent) {
-        world_end_attempt(world, id, plan.outcome);
-        world_deliver_end(world, id);
+        world_end_attempt(world, first, plan.outcome);
+        world_deliver_end(world, first);
     }
     return 0;
+}
+
+static int start(void *self, shard_sink *sink, shard_token token, const struct shard_start *start)
+{
+    return start_many(self, sink, &token, start, 1);
+}
+
+/* One that runs is followed by the next in its container, or that is told that it will not begin. */
+static void go_on_behind(struct world *world, const struct world_attempt *attempt)
+{
+    struct world_attempt *behind = attempt->behind < 0 ? NULL : &world->attempts[attempt->behind];
+    if (attempt->before >= 0)
+        world->attempts[attempt->before].behind = attempt->behind;
+    if (behind != NULL && attempt->before >= 0) {
+        behind->before = attempt->before;
+    } else if (behind != NULL && attempt->outcome == SHARD_OUTCOME_DONE) {
+        begin(world, behind);
+    } else if (behind != NULL) {
+        behind->plan.outcome = SHARD_OUTCOME_PREEMPTED;
+        behind->end_ns = world->now_ns;
+    }
 }
 
 /* It does not run any more; what it made is where it ran. */
@@ -143,9 +205,12 @@ void world_end_attempt(struct world *world, int id, enum shard_outcome outcome)
     for (int i = 0; i < world->live_count; i++)
         if (world->live[i] == id)
             world->live[i--] = world->live[--world->live_count];
-    host->running--;
-    host->cpu_used -= attempt->cpu;
-    host->memory_used -= (uint64_t)attempt->memory;
+    if (attempt->before < 0) {
+        host->running--;
+        host->cpu_used -= attempt->cpu;
+        host->memory_used -= (uint64_t)attempt->memory;
+    }
+    go_on_behind(world, attempt);
     if (outcome != SHARD_OUTCOME_DONE)
         return;
     int32_t outputs[64];
@@ -285,4 +350,5 @@ const struct shard_executor world_executor = {.struct_size = sizeof(world_execut
                                               .cancel = cancel,
                                               .stage = stage,
                                               .reattach = reattach,
-                                              .shrink = shrink};
+                                              .shrink = shrink,
+                                              .start_many = start_many};

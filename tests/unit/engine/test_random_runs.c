@@ -25,7 +25,8 @@ enum {
     CRASHES = 32,
     ODD_REATTACH = 64,
     DRAINS = 128,
-    REVIEWS = 256, /* tasks that run are moved, split and replicated */
+    REVIEWS = 256,  /* tasks that run are moved, split and replicated */
+    TOGETHER = 512, /* tasks share containers */
 };
 
 static unsigned happens;
@@ -175,6 +176,16 @@ static int review(void *self, const shard_view *view, shard_task_id task, struct
     return 0;
 }
 
+static const struct shard_policy *placing; /* the policy that is drawn with */
+
+static int place(void *self, const shard_view *view, shard_task_id task, struct shard_decision *ret_decision)
+{
+    int status = placing->place(self, view, task, ret_decision);
+    if (status == 0 && ret_decision->kind == SHARD_DECIDE_START && world_unit(&world) < 0.7)
+        ret_decision->with = (int32_t)(world_random(&world) % 6);
+    return status;
+}
+
 static void many_retries(struct world *w)
 {
     for (int i = 0; i < SHARD_OUTCOME_COUNT; i++)
@@ -191,11 +202,13 @@ static void run_one(uint64_t seed, const char *policy, unsigned what)
     world.plan_stage = plan_stage;
     world.may_remake = (what & (DATA | HOSTS_VANISH)) == (DATA | HOSTS_VANISH);
     many_retries(&world);
-    struct shard_policy reviewing = *world.policy.port;
-    if ((what & REVIEWS) != 0) {
-        reviewing.review = review;
-        world.config.policy.port = &reviewing;
-    }
+    placing = world.policy.port;
+    struct shard_policy odd = *placing;
+    world.config.policy.port = &odd;
+    if ((what & REVIEWS) != 0)
+        odd.review = review;
+    if ((what & TOGETHER) != 0)
+        odd.place = place;
     if (seed % 5 == 0)
         world.executor.shrink = NULL;
     world.config.reattach_seconds = 2;
@@ -331,6 +344,22 @@ START_TEST(data_splits_and_lost_hosts_go_together)
 }
 END_TEST
 
+START_TEST(tasks_share_containers_that_come_apart_at_any_time)
+{
+    run_many(100, TOGETHER);
+    run_many(100, TOGETHER | FAILURES | HOSTS_VANISH | DRAINS);
+    run_many(100, TOGETHER | FAILURES | HOSTS_VANISH | DATA | SPLITS | REVIEWS);
+}
+END_TEST
+
+START_TEST(a_crash_amid_shared_containers_loses_and_doubles_nothing)
+{
+    run_many(100, TOGETHER | CRASHES);
+    run_many(100, TOGETHER | CRASHES | REVIEWS | SPLITS | FAILURES | HOSTS_VANISH | STORE_LAGS | ODD_REATTACH | DRAINS);
+    run_many(100, TOGETHER | CRASHES | REVIEWS | SPLITS | FAILURES | HOSTS_VANISH | STORE_LAGS | DATA);
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("random runs");
@@ -347,6 +376,8 @@ int main(void)
     tcase_add_test(tcase, tasks_that_run_are_moved_split_and_replicated);
     tcase_add_test(tcase, a_crash_amid_moves_splits_and_replicas_loses_and_doubles_nothing);
     tcase_add_test(tcase, data_splits_and_lost_hosts_go_together);
+    tcase_add_test(tcase, tasks_share_containers_that_come_apart_at_any_time);
+    tcase_add_test(tcase, a_crash_amid_shared_containers_loses_and_doubles_nothing);
     suite_add_tcase(suite, tcase);
     return suite_run(suite);
 }
