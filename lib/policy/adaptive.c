@@ -47,6 +47,7 @@ static void destroy(void *self)
     shard__health_free(&policy->health);
     shard__stragglers_free(&policy->stragglers);
     shard__recall_free(&policy->recall);
+    shard__launches_free(&policy->launches);
     shard__release(context, policy->overheads, policy->overhead_capacity * sizeof(*policy->overheads));
     shard__release(context, policy, sizeof(*policy));
 }
@@ -121,7 +122,7 @@ int shard_policy_adaptive(shard_context *context, const struct shard_adaptive_co
     if (policy == NULL)
         return SHARD_ENOMEM;
     policy->context = policy->slots.context = policy->pool.context = policy->kinds.context = context;
-    policy->needs.context = policy->recall.context = context;
+    policy->needs.context = policy->recall.context = policy->launches.context = context;
     policy->pace.context = policy->stragglers.context = policy->blame.context = context;
     policy->blame.half_life_seconds = config.half_life_seconds;
     const struct shard__health_config health = {.most_quarantined = config.most_quarantined,

@@ -7,6 +7,7 @@
 #include "blame.h"
 #include "health.h"
 #include "kinds.h"
+#include "launches.h"
 #include "needs.h"
 #include "pace.h"
 #include "pool.h"
@@ -28,6 +29,7 @@ struct shard__adaptive {
     struct shard__health health;
     struct shard__stragglers stragglers;
     struct shard__recall recall;
+    struct shard__launches launches;
     struct shard__split_overhead *overheads; /* by kind */
     size_t overhead_capacity;
     int32_t overhead_count;

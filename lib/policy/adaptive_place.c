@@ -303,6 +303,18 @@ static int explore(const struct shard__adaptive *policy, const struct shard_view
     return 1;
 }
 
+/* Small tasks share a launch that takes longer than they run. */
+static int32_t take_along(const struct shard__adaptive *policy, const struct shard_view *view,
+                          const struct shard__weighed *task, const struct shard__offer *offer)
+{
+    struct shard__launch_ask ask = {.launch_seconds = shard__launches_seconds(&policy->launches, task->kind),
+                                    .run_seconds = offer->run_seconds,
+                                    .p_fail = offer->p_fail,
+                                    .ready = view->tasks->ready_count(view->run),
+                                    .slots = policy->slots.all};
+    return task->failures > 0 ? 0 : shard__launches_with(&ask);
+}
+
 int shard__adaptive_place(void *self, const shard_view *view, shard_task_id id, struct shard_decision *ret_decision)
 {
     struct shard__adaptive *policy = self;
@@ -346,6 +358,7 @@ int shard__adaptive_place(void *self, const shard_view *view, shard_task_id id, 
                  : may_wait     ? later.cost_seconds
                                 : 0);
         ret_decision->note = shard__adaptive_note(policy, view, &best, &next, may_wait ? &later : NULL);
+        ret_decision->with = explores || is_canary ? 0 : take_along(policy, view, &task, &best);
     }
     if (ret_decision->kind == SHARD_DECIDE_START) {
         ret_decision->memory_bytes = task.need.memory_bytes != task.asked.memory_bytes ? task.need.memory_bytes : 0;

@@ -253,6 +253,7 @@ void shard__adaptive_after_success(void *self, const shard_view *view, shard_tas
     shard__health_ended(&policy->health, host, view->cluster->host_count, &rate, 0, view->now_ns);
     shard__adaptive_pool_host(policy, view, host);
     learn_overhead(policy, view, &task, host, seconds);
+    shard__launches_learn(&policy->launches, task.kind, view->tasks->launch_seconds(view->run, id));
     shard__adaptive_learn_needs(policy, view, &task, SHARD_OUTCOME_DONE);
     double told = view->tasks->expected_seconds(view->run, id);
     if (told > 0)

@@ -54,6 +54,8 @@ struct shard__view_tasks {
     int32_t (*replica_host)(const void *run, int32_t task);
     /* Tasks that are ready and have no host yet. */
     int32_t (*ready_count)(const void *run);
+    /* What the launch of a task's attempt took that has ended just now; 0: not known. */
+    double (*launch_seconds)(const void *run, int32_t task);
 };
 
 /*

@@ -106,6 +106,12 @@ void shard__run_attempt_began(struct shard__run *run, int32_t slot)
                                          : INT64_MAX);
 }
 
+void shard__run_next_begins(struct shard__run *run, int32_t slot)
+{
+    if (slot >= 0 && run->attempts->slots[slot].phase == SHARD__ATTEMPT_STARTED)
+        shard__run_attempt_began(run, slot);
+}
+
 /* The attempt that a task's is behind, by what its record says: a split or replicated one is its first subtask's now;
  * -1: it is not under way any more. */
 static int32_t slot_before(const struct shard__run *run, int32_t task)

@@ -23,9 +23,7 @@ void shard__run_close_attempt(struct shard__run *run, int32_t slot)
     if (hot->has_extra) /* its next attempt will be its own */
         shard__run_extra(run, run->attempts->slots[slot].task)->levels = 0;
     run->in_flight--;
-    int32_t next = shard__attempts_close(run->attempts, slot);
-    if (next >= 0 && run->attempts->slots[next].phase == SHARD__ATTEMPT_STARTED)
-        shard__run_attempt_began(run, next);
+    shard__run_next_begins(run, shard__attempts_close(run->attempts, slot));
 }
 
 static void predecessor_is_done(struct shard__run *run, int32_t task)
@@ -366,7 +364,7 @@ static int had_done_all(const struct shard__run *run, const struct shard__attemp
 
 int shard__run_attempt_ended(struct shard__run *run, int32_t slot, const struct shard_attempt_end *end)
 {
-    struct shard__attempt *attempt = &run->attempts->slots[slot];
+    const struct shard__attempt *attempt = &run->attempts->slots[slot];
     double seconds = end->seconds;
     if (end->outcome != SHARD_OUTCOME_DONE && shard__run_come_apart(run, slot) < 0)
         return SHARD_ENOMEM;

@@ -294,6 +294,12 @@ static int32_t ready_count(const void *self)
     return run->by_state[SHARD_TASK_READY];
 }
 
+static double launch_seconds(const void *self, int32_t task)
+{
+    const struct shard__run *run = self;
+    return run->ended.task == task ? run->ended.launch_seconds : 0;
+}
+
 const struct shard__view_tasks shard__run_view_tasks = {
     .count = count,
     .describe = describe,
@@ -314,4 +320,5 @@ const struct shard__view_tasks shard__run_view_tasks = {
     .replica = replica,
     .replica_host = replica_host,
     .ready_count = ready_count,
+    .launch_seconds = launch_seconds,
 };

@@ -295,9 +295,10 @@ void shard__run_share_launch(struct shard__run *run, int32_t profile, int32_t sl
 /* An attempt does not end well: those behind it will not begin, and are placed again by themselves; so is it when it
    had not begun. 0 or SHARD_ENOMEM. */
 int shard__run_come_apart(struct shard__run *run, int32_t slot);
-/* The executor has an attempt, or another that ran before it has ended: from now on its time counts, if it is the
-   first in its container. */
+/* The executor has an attempt: from now on its time counts, if it is the first in its container. */
 void shard__run_attempt_began(struct shard__run *run, int32_t slot);
+/* The one before it has ended; -1: there is none. */
+void shard__run_next_begins(struct shard__run *run, int32_t slot);
 /* A task of a restored run whose attempt was behind another is so again. All rows were restored before. */
 void shard__run_rejoin(struct shard__run *run, int32_t task);
 

@@ -255,6 +255,26 @@ START_TEST(bad_arguments_are_refused)
 }
 END_TEST
 
+START_TEST(launches_that_take_longer_than_tasks_are_shared_by_the_policy_that_learns_of_them)
+{
+    given("{\"name\": \"launch\", \"hosts\": {\"count\": 5}, \"tasks\": {\"launch_seconds\": 1000, \"p_fail\": 0.005}}",
+          2000);
+    struct shard_sim_result alone = simulate("heft", 3, NULL), together = simulate("adaptive", 3, NULL);
+    ck_assert(alone.launches == alone.attempts);
+    ck_assert(together.launches < alone.launches / 3);
+    ck_assert(together.makespan_seconds < alone.makespan_seconds / 2);
+    ck_assert(together.outcomes[SHARD_OUTCOME_PREEMPTED] > 0); /* some came apart */
+}
+END_TEST
+
+START_TEST(where_launches_take_no_time_none_is_shared)
+{
+    given("{\"name\": \"launch\", \"hosts\": {\"count\": 5}}", 2000);
+    struct shard_sim_result result = simulate("adaptive", 3, NULL);
+    ck_assert(result.launches == result.attempts);
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("simulate");
@@ -271,6 +291,8 @@ int main(void)
     tcase_add_test(tests, the_oracle_knows_where_attempts_fail);
     tcase_add_test(tests, adaptive_goes_by_what_the_predictor_says);
     tcase_add_test(tests, bad_arguments_are_refused);
+    tcase_add_test(tests, launches_that_take_longer_than_tasks_are_shared_by_the_policy_that_learns_of_them);
+    tcase_add_test(tests, where_launches_take_no_time_none_is_shared);
     suite_add_tcase(suite, tests);
     return suite_run(suite);
 }
